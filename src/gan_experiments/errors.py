@@ -1,0 +1,21 @@
+"""What a user did wrong, said in one sentence."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+from hydra.errors import CompactHydraException
+
+
+class UserError(CompactHydraException):  # type: ignore[misc]
+    """A mistake the user can mend: printed as one short message, exit code 2, no traceback.
+
+    It derives from Hydra's compact exception so that it passes through composition unchanged.
+    """
+
+
+def did_you_mean(word: str, options: Iterable[str]) -> str:
+    """`"\\n  Did you mean 'san'?"` for the option nearest to `word`, or an empty string."""
+    near = difflib.get_close_matches(word, list(options), n=1, cutoff=0.6)
+    return f"\n  Did you mean '{near[0]}'?" if near else ""
