@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Optional
 
 from omegaconf import MISSING
@@ -52,8 +52,8 @@ class Config:
     data: Any = MISSING
     metrics: Any = None
     gpu: Any = MISSING
-    train: Train = field(default_factory=Train)
-    paths: Paths = field(default_factory=Paths)
+    train: Train = MISSING
+    paths: Paths = MISSING
     seed: int = 0
     resume: Optional[str] = None  # noqa: UP045  (OmegaConf reads annotations at run time on Python 3.10)
     sweep: Optional[str] = None  # noqa: UP045

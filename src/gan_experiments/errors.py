@@ -19,3 +19,10 @@ def did_you_mean(word: str, options: Iterable[str]) -> str:
     """`"\\n  Did you mean 'san'?"` for the option nearest to `word`, or an empty string."""
     near = difflib.get_close_matches(word, list(options), n=1, cutoff=0.6)
     return f"\n  Did you mean '{near[0]}'?" if near else ""
+
+
+class RunError(Exception):
+    """A run that cannot go on through no mistake of configuration (a non-finite loss, a full disk).
+
+    Printed as one short message, exit code 1; the traceback goes to the run's log.
+    """

@@ -1,0 +1,45 @@
+"""This process's place among the ranks of a data-parallel run; alone, every function is the identity."""
+
+from __future__ import annotations
+
+import torch
+import torch.distributed as dist
+from torch import Tensor
+
+
+def initialized() -> bool:
+    return dist.is_available() and dist.is_initialized()
+
+
+def world_size() -> int:
+    return dist.get_world_size() if initialized() else 1
+
+
+def rank() -> int:
+    return dist.get_rank() if initialized() else 0
+
+
+def all_sum(value: Tensor) -> Tensor:
+    """The sum of `value` over ranks; its gradient is summed over ranks as well."""
+    if world_size() == 1:
+        return value
+    return _AllSum.apply(value)  # type: ignore[no-any-return]
+
+
+class _AllSum(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: object, value: Tensor) -> Tensor:
+        total = value.detach().clone()
+        dist.all_reduce(total)
+        return total
+
+    @staticmethod
+    def backward(ctx: object, *gradients: Tensor) -> Tensor:
+        # Through `all_sum` again, so that a gradient penalty can differentiate the backward pass.
+        return all_sum(gradients[0].contiguous())
+
+
+def local_slice(total: int) -> slice:
+    """The rows of a global batch of `total` that belong to this rank."""
+    share = total // world_size()
+    return slice(rank() * share, (rank() + 1) * share)
