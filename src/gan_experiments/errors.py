@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import difflib
+import signal
 from collections.abc import Iterable
+from pathlib import Path
 
 from hydra.errors import CompactHydraException
 
@@ -26,3 +28,11 @@ class RunError(Exception):
 
     Printed as one short message, exit code 1; the traceback goes to the run's log.
     """
+
+
+class Interrupted(Exception):
+    """The run was told to stop (SIGINT, SIGTERM) and has saved itself."""
+
+    def __init__(self, signal_number: int, checkpoint: Path) -> None:
+        super().__init__(f"stopped by {signal.Signals(signal_number).name}; resume={checkpoint} goes on")
+        self.signal_number = signal_number

@@ -1,0 +1,1 @@
+"""The commands: `gan-train`, `gan-sample`, `gan-data`."""

@@ -1,0 +1,121 @@
+"""What every Hydra-driven command shares: where the configs are, exit codes, how errors are said."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import traceback
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from types import FrameType
+from typing import TYPE_CHECKING, Any
+
+from gan_experiments.cli.catalogue import Catalogue, conf_dir
+
+if TYPE_CHECKING:
+    from omegaconf import DictConfig
+
+    from gan_experiments.cli.arguments import Arguments
+
+Task = Callable[["DictConfig"], "float | None"]
+
+INTERRUPTED, TERMINATED, BROKEN_PIPE = 130, 143, 141
+
+
+def run(task: Task, name: str) -> int:
+    """Run `task` under the primary config `conf/<name>.yaml`, as the command `gan-<name>`.
+
+    Returns the exit code: 0, 2 for a user's mistake, 1 for a failed run, 130 or 143 when interrupted.
+    """
+    program = f"gan-{name}"
+    try:
+        code = _run(task, name, program, sys.argv[1:])
+        sys.stdout.flush()
+        return code
+    except BrokenPipeError:  # `gan-train --help | head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return BROKEN_PIPE
+    except KeyboardInterrupt:
+        print(f"{program}: interrupted", file=sys.stderr)
+        return INTERRUPTED
+
+
+def _run(task: Task, name: str, program: str, argv: list[str]) -> int:
+    if "--help" in argv or "-h" in argv:
+        from gan_experiments.cli.help import show
+
+        show(program, name, argv)
+        return 0
+    if "--version" in argv:
+        _show_versions()
+        return 0
+    full_error = os.environ.get("HYDRA_FULL_ERROR") == "1"
+    from gan_experiments.cli import arguments, jobs, messages, sweeps
+
+    job = jobs.Job(task, program, full_error)
+    try:
+        parsed = arguments.parse(argv, name)
+        with _hydra_environment(program, parsed):
+            _hydra_main(job, name, untyped=parsed.untyped)
+    except SystemExit as stop:
+        if stop.code not in (0, None):
+            job.exit_code = stop.code if isinstance(stop.code, int) else 1
+    except KeyboardInterrupt:
+        job.exit_code = INTERRUPTED
+    except (Exception, sweeps.Refused) as stop:
+        error = stop.error if isinstance(stop, sweeps.Refused) else stop
+        message = messages.explain(error)
+        if message is None or full_error:
+            traceback.print_exception(error)
+        print(f"{program}: error: {message or messages.one_line(error)}", file=sys.stderr)
+        job.exit_code = 1 if message is None else 2
+    finally:
+        sweep, sweeps.current = sweeps.current, None
+    if sweep is not None:
+        return sweep.report(job.exit_code)
+    return job.exit_code
+
+
+def _hydra_main(job: Callable[[DictConfig], Any], name: str, untyped: bool) -> None:
+    import hydra
+
+    from gan_experiments.components import ComponentSource, register
+
+    register()
+    ComponentSource.untyped = untyped
+    if hydra.__version__.startswith("1.3."):
+        compatibility: dict[str, Any] = {"version_base": "1.3"}
+    else:
+        compatibility = {"execution_whitelist": ("gan_experiments.*",)}
+    hydra.main(config_path=str(conf_dir()), config_name=name, **compatibility)(job)()
+
+
+@contextmanager
+def _hydra_environment(program: str, arguments: Arguments) -> Iterator[None]:
+    """Hydra's view of the process: our arguments, exceptions that reach us, SIGTERM as an exception."""
+
+    def terminate(signum: int, frame: FrameType | None) -> None:
+        raise SystemExit(TERMINATED)
+
+    argv, full_error = sys.argv, os.environ.get("HYDRA_FULL_ERROR")
+    handler = signal.signal(signal.SIGTERM, terminate)
+    sys.argv = [program, *arguments.flags, *arguments.overrides]
+    os.environ["HYDRA_FULL_ERROR"] = "1"
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, handler)
+        sys.argv = argv
+        if full_error is None:
+            del os.environ["HYDRA_FULL_ERROR"]
+        else:
+            os.environ["HYDRA_FULL_ERROR"] = full_error
+
+
+def _show_versions() -> None:
+    from importlib.metadata import version
+
+    from gan_experiments import __version__
+
+    print(f"gan-experiments {__version__} (hydra-core {version('hydra-core')}, torch {version('torch')})")

@@ -1,0 +1,123 @@
+"""`resume=`: a run goes on in its folder with its own overrides, and new ones win."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import yaml
+from omegaconf import DictConfig, OmegaConf, open_dict
+
+from gan_experiments.cli.catalogue import override_key
+from gan_experiments.errors import UserError
+
+AUTO = "auto"
+LAST = Path("checkpoints/last.pt")
+
+
+def continued(overrides: list[str], multirun: bool, config_dir: str | None) -> tuple[list[str], list[str]]:
+    """The overrides with those of the run that `resume=` names, and the flags that run was started with.
+
+    Raises UserError where there is nothing to resume.
+    """
+    values = [_unquote(override.partition("=")[2]) for override in overrides if override_key(override) == "resume"]
+    if not values or values[-1] in ("", "null"):
+        return overrides, []
+    if multirun:
+        raise UserError("resume=... continues one run; a sweep goes on when its command is repeated with sweep=NAME")
+    new = [override for override in overrides if override_key(override) != "resume"]
+    if values[-1] == AUTO:
+        return [*new, f"resume={AUTO}"], []
+    checkpoint = _checkpoint(Path(values[-1]).expanduser())
+    run = run_of(checkpoint)
+    keys = {override_key(override) for override in new}
+    old = [override for override in _overrides(run) if override_key(override) not in keys] if run else []
+    flags = ["--config-dir", own] if run and not config_dir and (own := _config_dir(run)) else []
+    return [*old, *new, f"resume={_quote(str(checkpoint))}"], flags
+
+
+def locate(config: DictConfig) -> str | None:
+    """Point a composed run at what it resumes: its folder becomes that run's, `resume` the checkpoint file.
+
+    `resume=auto` takes the newest unfinished run with the same overrides, or none. Returns what to tell.
+    """
+    if config.resume is None:
+        return None
+    if config.resume == AUTO:
+        found = _newest_unfinished(config)
+        if found is None:
+            config.resume = None
+            return "resume=auto: no unfinished run with these settings, so this is a fresh start"
+        config.resume = str(found / LAST)
+    run = run_of(Path(config.resume))
+    if run is not None:
+        with open_dict(config.hydra.run):
+            config.hydra.run.dir = str(run)
+    return f"Resuming from {os.path.relpath(config.resume)}"
+
+
+def run_of(checkpoint: Path) -> Path | None:
+    """The run folder that a checkpoint file lies in, or None for a checkpoint elsewhere."""
+    folder = checkpoint.parent.parent
+    return folder if (folder / ".hydra" / "overrides.yaml").is_file() else None
+
+
+def summary(run: Path) -> dict[str, Any]:
+    """`summary.json` of a run folder; empty where there is none that can be read."""
+    try:
+        content = json.loads((run / "summary.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return content if isinstance(content, dict) else {}
+
+
+def _checkpoint(path: Path) -> Path:
+    if path.is_dir():
+        if not (path / LAST).is_file():
+            raise UserError(f"resume={path}: there is no {LAST} in this folder, so nothing to resume")
+        return (path / LAST).resolve()
+    if not path.is_file():
+        raise UserError(f"resume={path}: there is no such run folder or checkpoint file")
+    return path.resolve()
+
+
+def _newest_unfinished(config: DictConfig) -> Path | None:
+    choices = config.hydra.runtime.choices
+    mine = _same(list(config.hydra.overrides.task))
+    runs = Path(config.paths.outputs).glob(f"{choices.model}-{choices.data}/*/")
+    for run in sorted(runs, key=_last_active, reverse=True):
+        unfinished = (run / LAST).is_file() and summary(run).get("status") != "finished"
+        if unfinished and run_of(run / LAST) is not None and _same(_overrides(run)) == mine:
+            return run.resolve()
+    return None
+
+
+def _last_active(run: Path) -> float:
+    checkpoint = run / LAST
+    return checkpoint.stat().st_mtime if checkpoint.is_file() else 0.0
+
+
+def _same(overrides: list[str]) -> list[str]:
+    return sorted(override for override in overrides if override_key(override) != "resume")
+
+
+def _overrides(run: Path) -> list[str]:
+    overrides = yaml.safe_load((run / ".hydra" / "overrides.yaml").read_text(encoding="utf-8")) or []
+    return [override for override in overrides if override_key(override) != "resume"]
+
+
+def _config_dir(run: Path) -> str | None:
+    """The folder that the run was given with --config-dir."""
+    hydra = OmegaConf.load(run / ".hydra" / "hydra.yaml")
+    sources = OmegaConf.select(hydra, "hydra.runtime.config_sources", default=[])
+    return next((source.path for source in sources if source.provider == "command-line"), None)
+
+
+def _quote(value: str) -> str:
+    return "'" + value.replace("'", "\\'") + "'"
+
+
+def _unquote(value: str) -> str:
+    return value[1:-1].replace("\\'", "'") if len(value) > 1 and value[0] == value[-1] in "'\"" else value

@@ -1,0 +1,133 @@
+"""`gan-sample`: images from a checkpoint alone."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from gan_experiments.cli.command import command
+from gan_experiments.errors import UserError
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from gan_experiments.training.restore import Restored
+
+
+def parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="gan-sample",
+        description="Images from a trained model: a grid (the default), single files, or an interpolation. "
+        "The checkpoint is all it needs: no data set and no settings.",
+    )
+    parser.add_argument("run", type=Path, help="a run's folder or a checkpoint file")
+    parser.add_argument(
+        "--checkpoint",
+        default="last",
+        help="which of the run's checkpoints: last, best or a step (default: %(default)s)",
+    )
+    kind = parser.add_mutually_exclusive_group()
+    kind.add_argument("--grid", type=int, metavar="N", help="one picture with N images (default: 64)")
+    kind.add_argument("--images", type=int, metavar="N", help="N files, image_000000.png and so on")
+    kind.add_argument(
+        "--interpolate",
+        type=int,
+        metavar="N",
+        help="one picture with N rows, each a great-circle walk between two latents",
+    )
+    parser.add_argument("--steps", type=int, default=10, help="images in a row of --interpolate (default: %(default)s)")
+    parser.add_argument("--output", type=Path, help="file or folder to write (default: samples/ in the run's folder)")
+    parser.add_argument("--seed", type=int, default=0, help="of the latents (default: %(default)s)")
+    parser.add_argument("--device", default="cpu", help="torch device (default: %(default)s)")
+    parser.add_argument(
+        "--module", action="append", default=[], help="a module of your own that the checkpoint may import"
+    )
+    return parser
+
+
+def main() -> int:
+    return command("gan-sample", run)
+
+
+def run() -> None:
+    arguments = parser().parse_args()
+    for name in ("grid", "images", "interpolate", "steps"):
+        value = getattr(arguments, name)
+        if value is not None and value < 1:
+            raise UserError(f"--{name} must be at least 1, not {value}")
+    path = locate(arguments.run, arguments.checkpoint)
+    import torch
+
+    from gan_experiments.training.restore import Restored
+
+    try:
+        device = torch.device(arguments.device)
+        torch.empty(0, device=device)
+    except (RuntimeError, AssertionError) as error:
+        raise UserError(f"--device {arguments.device}: {str(error).splitlines()[0]}") from error
+    restored = Restored(path, device, arguments.module)
+    folder = path.parent.parent / "samples" if path.parent.name == "checkpoints" else path.parent
+    if arguments.images is not None:
+        print(write_files(restored, arguments, arguments.output or folder / f"step_{restored.step:08d}"))
+    else:
+        kind = "interpolation" if arguments.interpolate else "grid"
+        print(write_picture(restored, arguments, arguments.output or folder / f"{kind}_step_{restored.step:08d}.png"))
+
+
+def locate(run: Path, which: str) -> Path:
+    """The checkpoint file meant by a run's folder and `last`, `best` or a step; raises UserError."""
+    if run.is_file():
+        return run
+    folder = run / "checkpoints"
+    path = folder / (f"step_{int(which):08d}.pt" if which.isdecimal() else f"{which}.pt")
+    if not run.exists():
+        raise UserError(f"there is no run or checkpoint {run}")
+    if not path.is_file():
+        there = ", ".join(sorted(file.stem for file in folder.glob("*.pt"))) or "none"
+        raise UserError(f"{run} has no checkpoint '{which}'; it has: {there}")
+    return path
+
+
+def write_picture(restored: Restored, arguments: argparse.Namespace, path: Path) -> Path:
+    from torchvision.utils import make_grid, save_image
+
+    from gan_experiments.training.recorder import grid_of
+
+    if arguments.interpolate:
+        images = restored.generate(interpolation(restored, arguments.interpolate, arguments.steps, arguments.seed))
+        picture = make_grid((images + 1) / 2, nrow=arguments.steps, padding=1).clamp(0, 1)
+    else:
+        picture = grid_of(restored.generate(restored.latents(arguments.grid or 64, arguments.seed)))
+    path.parent.mkdir(parents=True, exist_ok=True)
+    save_image(picture, path)
+    return path
+
+
+def interpolation(restored: Restored, rows: int, steps: int, seed: int) -> Tensor:
+    """Latents (rows * steps, d): each row goes from one draw to another along a great circle."""
+    import torch
+
+    from gan_experiments.models.base import slerp
+
+    start, end = restored.latents(2 * rows, seed)[:, None].chunk(2)
+    weights = torch.linspace(0, 1, steps, device=start.device)[:, None]
+    return slerp(start, end, weights).flatten(0, 1)
+
+
+def write_files(restored: Restored, arguments: argparse.Namespace, folder: Path) -> Path:
+    from torchvision.io import write_png
+
+    from gan_experiments.training.recorder import to_uint8
+
+    folder.mkdir(parents=True, exist_ok=True)
+    latents = restored.latents(arguments.images, arguments.seed)
+    for start in range(0, arguments.images, 256):
+        images = to_uint8(restored.generate(latents[start : start + 256]))
+        for index, image in enumerate(images, start):
+            write_png(image, str(folder / f"image_{index:06d}.png"))
+    return folder
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,155 @@
+"""What a data set is: a component that turns files into uint8 arrays."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any, ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+from omegaconf import MISSING
+
+from gan_experiments.data import download
+from gan_experiments.data.download import Remote
+from gan_experiments.errors import UserError, did_you_mean
+from gan_experiments.types import ImageShape
+
+Pixels = NDArray[np.uint8]
+Labels = NDArray[np.int64]
+
+
+@dataclass
+class ImageSet:
+    """One split, decoded.
+
+    `images`: uint8 (n, c, h, w), in memory or mapped from the cache; not to be written to. `labels`: int64 (n,),
+    or None. `other`: the second domain's images, uint8 (m, c, h, w), or None.
+    """
+
+    images: Pixels
+    labels: Labels | None = None
+    other: Pixels | None = None
+
+    def __len__(self) -> int:
+        return len(self.images)
+
+    @cached_property
+    def digest(self) -> str:
+        """sha256 of shapes and values, the same wherever the files lie."""
+        parts = (
+            _digest(array) if array is not None else "" for array in (self.images, self.labels, self.other)
+        )
+        return hashlib.sha256(" ".join(parts).encode()).hexdigest()
+
+
+def _digest(array: NDArray[Any]) -> str:
+    """sha256 of one array; that of a whole mapped file is remembered in a file beside it."""
+    note = None
+    if isinstance(array, np.memmap) and array.filename is not None:
+        file = Path(array.filename)
+        if array.flags.c_contiguous and array.offset + array.nbytes == file.stat().st_size:
+            note = file.with_suffix(".sha256")
+            if note.is_file():
+                return note.read_text().strip()
+    sha = hashlib.sha256(f"{array.dtype.str}{array.shape}".encode())
+    for start in range(0, len(array), 4096):
+        sha.update(np.ascontiguousarray(array[start : start + 4096]).data)
+    if note is not None:
+        partial = note.with_suffix(f".{os.getpid()}.part")
+        partial.write_text(sha.hexdigest() + "\n")
+        partial.replace(note)
+    return sha.hexdigest()
+
+
+@dataclass
+class Data:
+    """A data set: `load` gives a split as uint8, fetching and decoding what is missing.
+
+    A set with labels of which `num_classes` is 0 is used without them. `flip` mirrors a random half of each
+    training batch.
+    """
+
+    channels: int = MISSING  # 1 (grey) or 3 (RGB); the other kind is converted
+    image_size: int = MISSING  # height and width in pixels
+    num_classes: int = MISSING  # 0: no labels
+    flip: bool = MISSING
+
+    domains: ClassVar[int] = 1
+    splits: ClassVar[tuple[str, ...]] = ("train", "test")
+    folders: ClassVar[
+        tuple[str, ...]
+    ] = ()  # under the root: where files are put (first) and looked for (all)
+    remotes: ClassVar[tuple[Remote, ...]] = ()
+
+    def __post_init__(self) -> None:
+        if self.channels not in (1, 3):
+            raise UserError(f"data.channels must be 1 (grey) or 3 (colour), not {self.channels}")
+        if self.image_size < 1:
+            raise UserError(f"data.image_size must be at least 1, not {self.image_size}")
+        if self.num_classes < 0:
+            raise UserError(f"data.num_classes must be 0 (no labels) or more, not {self.num_classes}")
+
+    @property
+    def shape(self) -> ImageShape:
+        return ImageShape(self.channels, self.image_size)
+
+    def load(self, split: str, root: Path) -> ImageSet:
+        """The split "train" or "test" under the folder `root`; raises UserError for what cannot be had or read."""
+        if split not in self.splits:
+            known = " and ".join(f"'{name}'" for name in self.splits)
+            raise UserError(
+                f"data={self.option} has no split '{split}', only {known}{did_you_mean(split, self.splits)}"
+            )
+        self.fetch(root)
+        images = self.read(split, Path(root))
+        if self.num_classes == 0:
+            images.labels = None
+        elif images.labels is None:
+            raise UserError(f"data={self.option} has no labels here; set data.num_classes=0")
+        elif not 0 <= images.labels.min() <= images.labels.max() < self.num_classes:
+            raise UserError(
+                f"data.num_classes is {self.num_classes}, but the labels of data={self.option} go from "
+                f"{images.labels.min()} to {images.labels.max()}"
+            )
+        return images
+
+    def read(self, split: str, root: Path) -> ImageSet:
+        """Decode one split whose files are there: what each data set defines."""
+        raise NotImplementedError
+
+    @property
+    def option(self) -> str:
+        """The name on the command line, as in data=mnist."""
+        return type(self).__module__.rpartition(".")[2]
+
+    def find(self, name: str, root: Path) -> Path | None:
+        """Where the file or folder `name` of this set lies, or None."""
+        places = (root / folder / name for folder in self.folders)
+        return next((place for place in places if place.exists()), None)
+
+    def fetch(self, root: Path) -> None:
+        """Download what is missing under `root`; raises UserError where that fails."""
+        for remote in self.remotes:
+            if self.find(remote.name, root) is None:
+                download.fetch(remote, root / self.folders[0])
+
+    def check(self, root: Path) -> list[str]:
+        """Every problem found, one sentence each: files missing or changed, splits that cannot be read."""
+        problems = []
+        for remote in self.remotes:
+            file = self.find(remote.name, root)
+            if file is None:
+                problems.append(f"{remote.name} is missing: expected in {root / self.folders[0]}")
+            elif wrong := download.mismatch(remote, file):
+                problems.append(wrong)
+        if not problems:
+            for split in self.splits:
+                try:
+                    self.load(split, root)
+                except UserError as error:
+                    problems.append(str(error))
+        return problems

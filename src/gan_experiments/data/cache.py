@@ -1,0 +1,74 @@
+"""Decoded pixels on disk, mapped into memory: no picture is decoded twice."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gan_experiments.data import files
+from gan_experiments.errors import UserError
+
+Pixels = NDArray[np.uint8]
+
+
+def folder(root: Path) -> Path:
+    """Where the caches of the data under `root` lie: beside it if that can be written to, else with the user."""
+    if files.writable(root):
+        return root / ".cache"
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "gan-experiments"
+
+
+def cached(
+    name: str,
+    root: Path,
+    sources: Sequence[Path],
+    transform: Mapping[str, object],
+    decode: Callable[[], tuple[tuple[int, ...], Iterable[Pixels]]],
+) -> Pixels:
+    """The uint8 array mapped from the cache file, which is made once from `decode`: a shape and, in pieces, the rows.
+
+    The file's name holds a key made of the sources' names, sizes and times and of the transform. The map is
+    copy-on-write: writing to it never reaches the file.
+    """
+    stats = [(source.name, source.stat()) for source in sources]
+    stamps = [(source, stat.st_size, stat.st_mtime_ns) for source, stat in stats]
+    key = hashlib.sha256(json.dumps([stamps, transform]).encode()).hexdigest()[:16]
+    file = folder(root) / f"{name}-{key}.npy"
+    try:
+        if not file.is_file():
+            with files.exclusively(file):
+                if not file.is_file():  # else another process was faster
+                    _write(file, *decode())
+    except OSError as error:
+        raise UserError(f"the decoded images cannot be kept in {file}: {error}") from error
+    pixels: Pixels = np.load(file, mmap_mode="c")
+    return pixels
+
+
+def _write(file: Path, shape: tuple[int, ...], pieces: Iterable[Pixels]) -> None:
+    # Written in order and not through a map: a full disk is then an error and not a bus error.
+    partial = file.with_suffix(".part")
+    try:
+        with open(partial, "wb") as out:
+            header = {"descr": "|u1", "fortran_order": False, "shape": shape}
+            np.lib.format.write_array_header_1_0(out, header)
+            out.writelines(np.ascontiguousarray(piece, np.uint8).data for piece in pieces)
+            out.flush()
+            os.fsync(out.fileno())
+        partial.replace(file)
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+def chunks(array: Pixels, transform: Callable[[Pixels], Pixels], size: int = 1024) -> Iterator[Pixels]:
+    """`transform` applied to `size` rows at a time, with a bar."""
+    from tqdm import trange
+
+    for start in trange(0, len(array), size, desc="decode", unit_scale=size, leave=False, disable=None):
+        yield transform(array[start : start + size])

@@ -1,0 +1,139 @@
+"""Downloads that survive a broken line: resumed by HTTP Range, verified, then renamed into place."""
+
+from __future__ import annotations
+
+import http.client
+import urllib.error
+import urllib.request
+from dataclasses import dataclass
+from pathlib import Path
+
+from gan_experiments.data import files
+from gan_experiments.errors import UserError
+
+ATTEMPTS = 5
+TIMEOUT = 30.0  # seconds without a byte
+BLOCK = 1 << 18
+
+
+@dataclass(frozen=True)
+class Remote:
+    """A file as its authors publish it: `urls` end in the name, mirrors in order of preference.
+
+    Without a published `md5`, the sha256 of the first download is noted beside the file and checked from then on.
+    """
+
+    name: str
+    urls: tuple[str, ...]
+    md5: str | None = None
+
+
+class BrokenTransferError(Exception):
+    """An attempt that failed in a way that another attempt, or another mirror, may not."""
+
+
+def fetch(remote: Remote, folder: Path) -> Path:
+    """Download `remote` into `folder`, going on with a part left by an earlier call.
+
+    Raises UserError, naming the address and what happened, when no mirror delivers the right bytes.
+    """
+    target = folder / remote.name
+    try:
+        with files.exclusively(target):
+            if not target.is_file():  # else another process was faster
+                _fetch(remote, target)
+    except OSError as error:
+        raise UserError(f"{remote.name} cannot be written to {folder}: {error}") from error
+    return target
+
+
+def _fetch(remote: Remote, target: Path) -> None:
+    part = target.with_name(target.name + ".part")
+    print(f"Downloading {remote.urls[0]} to {target}")
+    failures = []
+    for url in remote.urls:
+        try:
+            _transfer(url, part)
+            if remote.md5 and (found := files.digest(part, "md5")) != remote.md5:
+                part.unlink()
+                raise BrokenTransferError(
+                    f"wrong checksum: md5 {found} instead of {remote.md5}; the bad file was deleted"
+                )
+        except BrokenTransferError as error:
+            failures.append(f"  {url}: {error}")
+            continue
+        if not remote.md5:
+            found = files.digest(part, "sha256")
+            _note(target).write_text(found + "\n")
+            print(f"{remote.name} has no published checksum; noted its sha256: {found}")
+        part.replace(target)
+        return
+    kept = (
+        f"\nWhat came so far is kept in {part}; the same command goes on from there." if part.exists() else ""
+    )
+    raise UserError(
+        f"{remote.name} could not be downloaded:\n" + "\n".join(failures) + kept + f"\n"
+        f"Or put the file there by hand: {target}"
+    )
+
+
+def mismatch(remote: Remote, file: Path) -> str:
+    """What is wrong with `file` in one sentence, or an empty string."""
+    if not remote.md5 and not _note(file).is_file():
+        return ""
+    algorithm = "md5" if remote.md5 else "sha256"
+    expected = remote.md5 or _note(file).read_text().strip()
+    found = files.digest(file, algorithm)
+    if found == expected:
+        return ""
+    return f"{file} has {algorithm} {found} instead of {expected}: delete it and fetch it again"
+
+
+def _note(target: Path) -> Path:
+    return target.with_name(target.name + ".sha256")
+
+
+def _transfer(url: str, part: Path) -> None:
+    """Bring `part` to the full length of `url`; every attempt goes on where the last one ended."""
+    for attempt in range(ATTEMPTS):
+        before = part.stat().st_size if part.exists() else 0
+        try:
+            _attempt(url, part, before)
+            return
+        except urllib.error.HTTPError as error:
+            if error.code == http.client.REQUESTED_RANGE_NOT_SATISFIABLE and before:
+                part.unlink()  # longer than the file: not a part of it
+                continue
+            raise BrokenTransferError(f"HTTP status {error.code} ({error.reason})") from error
+        except urllib.error.URLError as error:
+            raise BrokenTransferError(f"no connection ({error.reason})") from error
+        except (http.client.HTTPException, ConnectionError, TimeoutError, BrokenTransferError) as error:
+            progressed = part.exists() and part.stat().st_size > before
+            if not progressed and attempt > 0:
+                raise BrokenTransferError(
+                    f"the connection broke off ({error or type(error).__name__})"
+                ) from error
+    raise BrokenTransferError(f"the connection broke off {ATTEMPTS} times")
+
+
+def _attempt(url: str, part: Path, start: int) -> None:
+    from tqdm import tqdm
+
+    headers = {"User-Agent": "gan-experiments"}
+    if start:
+        headers["Range"] = f"bytes={start}-"
+    with urllib.request.urlopen(urllib.request.Request(url, headers=headers), timeout=TIMEOUT) as reply:
+        if reply.status != http.client.PARTIAL_CONTENT:
+            start = 0  # the server does not know Range and sends everything
+        length = reply.headers.get("Content-Length")
+        total = start + int(length) if length else None
+        with (
+            open(part, "ab" if start else "wb") as out,
+            tqdm(total=total, initial=start, unit="B", unit_scale=True, desc=part.stem, disable=None) as bar,
+        ):
+            while block := reply.read(BLOCK):
+                out.write(block)
+                bar.update(len(block))
+            size = out.tell()
+    if total is not None and size < total:
+        raise BrokenTransferError(f"{size} of {total} bytes arrived")

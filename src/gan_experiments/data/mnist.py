@@ -1,0 +1,92 @@
+"""MNIST and Fashion-MNIST, in the idx format."""
+
+from __future__ import annotations
+
+import gzip
+import math
+import zlib
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gan_experiments.data.base import Data, ImageSet
+from gan_experiments.data.download import Remote
+from gan_experiments.data.transforms import to_channels
+from gan_experiments.errors import UserError
+
+
+def read_idx(file: Path) -> NDArray[np.uint8]:
+    """The array of bytes in an idx file, compressed or not; raises UserError for anything else."""
+    try:
+        content = gzip.decompress(file.read_bytes()) if file.suffix == ".gz" else file.read_bytes()
+    except (OSError, EOFError, zlib.error) as error:
+        raise UserError(f"{file} cannot be read: {error}") from error
+    dimensions = content[3] if len(content) > 3 else 0
+    start = 4 + 4 * dimensions
+    shape = tuple(int(n) for n in np.frombuffer(content[4:start], ">u4")) if len(content) >= start else ()
+    if content[:3] != b"\0\0\x08" or not shape or len(content) - start != math.prod(shape):
+        raise UserError(f"{file} is not a complete idx file of bytes")
+    return np.frombuffer(content, np.uint8, offset=start).reshape(shape).copy()
+
+
+def _remotes(mirrors: tuple[str, ...], *md5s: str) -> tuple[Remote, ...]:
+    kinds = ("train-images-idx3", "train-labels-idx1", "t10k-images-idx3", "t10k-labels-idx1")
+    names = (f"{kind}-ubyte.gz" for kind in kinds)
+    return tuple(
+        Remote(name, tuple(mirror + name for mirror in mirrors), md5)
+        for name, md5 in zip(names, md5s, strict=True)
+    )
+
+
+@dataclass
+class Mnist(Data):
+    """70,000 handwritten digits of 28x28 pixels (LeCun et al. 1998); at 32 pixels they get a black margin."""
+
+    folders = ("MNIST/raw", "mnist")
+    remotes = _remotes(
+        ("https://ossci-datasets.s3.amazonaws.com/mnist/", "http://yann.lecun.com/exdb/mnist/"),
+        "f68b3c2dcbeaaa9fbdd348bbdeb94873",
+        "d53e105ee54ea40749a09fcbcd1e9432",
+        "9fb629c4189551a2d022fa330f9573f3",
+        "ec29112dd5afa0611ce80d1b7f02629c",
+    )
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.image_size not in (28, 32):
+            raise UserError(
+                f"data.image_size must be 28 or 32 (a margin of 2) for {self.option}, not {self.image_size}"
+            )
+
+    def find(self, name: str, root: Path) -> Path | None:
+        return super().find(name, root) or super().find(name.removesuffix(".gz"), root)
+
+    def read(self, split: str, root: Path) -> ImageSet:
+        prefix = "train" if split == "train" else "t10k"
+        images, labels = (
+            read_idx(self.find(name, root) or root / name)
+            for name in (f"{prefix}-images-idx3-ubyte.gz", f"{prefix}-labels-idx1-ubyte.gz")
+        )
+        if images.shape != (len(labels), 28, 28):
+            raise UserError(
+                f"data={self.option}: {len(labels)} labels do not go with images of shape {images.shape}"
+            )
+        margin = (self.image_size - 28) // 2
+        images = np.pad(images, ((0, 0), (margin, margin), (margin, margin)))[:, None]
+        return ImageSet(to_channels(images, self.channels), labels.astype(np.int64))
+
+
+@dataclass
+class FashionMnist(Mnist):
+    """70,000 grey pictures of clothes, 28x28 (Xiao et al. 2017); at 32 pixels they get a black margin."""
+
+    folders = ("FashionMNIST/raw", "fashion_mnist")
+    remotes = _remotes(
+        ("http://fashion-mnist.s3-website.eu-central-1.amazonaws.com/",),
+        "8d4fb7e6c68d591d4c3dfef9ec88bf0d",
+        "25c81989df183df01b3e8a0aad5dffbe",
+        "bef4ecab320f06d8554ea6380940ec79",
+        "bb300cfdad3c16e7a12a480ee83cd310",
+    )

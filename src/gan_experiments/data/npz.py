@@ -1,0 +1,75 @@
+"""Arrays in an .npz file."""
+
+from __future__ import annotations
+
+import zipfile
+import zlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.lib.npyio import NpzFile
+from omegaconf import MISSING
+
+from gan_experiments.data import cache
+from gan_experiments.data.base import Data, ImageSet, Pixels
+from gan_experiments.data.transforms import center_crop, resize, to_channels
+from gan_experiments.errors import UserError
+
+
+@dataclass
+class Npz(Data):
+    """The file `path` with uint8 arrays (n, h, w, c) or (n, h, w), and integer labels (n,) if there are any.
+
+    Keys: train_images, train_labels, test_images, test_labels; or images and labels, which are for training.
+    """
+
+    path: str = MISSING
+
+    def read(self, split: str, root: Path) -> ImageSet:
+        file = Path(self.path).expanduser()
+        if not file.is_file():
+            raise UserError(f"data.path={self.path}: there is no such file")
+        try:
+            with _open(file) as arrays:
+                return self._read(arrays, split, file, root)
+        except (OSError, EOFError, ValueError, zipfile.BadZipFile, zlib.error) as error:
+            raise UserError(f"{file} is not a readable .npz file: {error}") from error
+
+    def _read(self, arrays: NpzFile, split: str, file: Path, root: Path) -> ImageSet:
+        prefix = "" if split == "train" and "images" in arrays else f"{split}_"
+        images_key, labels_key = f"{prefix}images", f"{prefix}labels"
+        if images_key not in arrays:
+            raise UserError(f"{file} has no array {images_key}, only {', '.join(arrays.files)}")
+
+        def fit(images: Pixels) -> Pixels:
+            planes = images[:, None] if images.ndim == 3 else images.transpose(0, 3, 1, 2)
+            return resize(center_crop(to_channels(planes, self.channels)), self.image_size)
+
+        def decode() -> tuple[tuple[int, ...], Iterator[Pixels]]:
+            images = arrays[images_key]
+            if images.dtype != np.uint8 or images.ndim not in (3, 4):
+                raise UserError(
+                    f"{file}: {images_key} must be uint8 of shape (n, h, w, c) or (n, h, w), "
+                    f"not {images.dtype} of shape {images.shape}"
+                )
+            return (len(images), *self.shape.dims), cache.chunks(images, fit)
+
+        transform = {"key": images_key, "channels": self.channels, "size": self.image_size}
+        images = cache.cached("npz", root, [file], transform, decode)
+        if labels_key not in arrays:
+            return ImageSet(images)
+        labels = arrays[labels_key]
+        if labels.shape != images.shape[:1] or labels.dtype.kind not in "iu":
+            raise UserError(
+                f"{file}: {labels_key} must be {len(images)} integers, not {labels.dtype} of shape {labels.shape}"
+            )
+        return ImageSet(images, labels.astype(np.int64))
+
+
+def _open(file: Path) -> NpzFile:
+    arrays = np.load(file, allow_pickle=False)
+    if not isinstance(arrays, NpzFile):
+        raise UserError(f"{file} holds one array without a name; numpy.savez gives names")
+    return arrays

@@ -1,0 +1,44 @@
+"""From any picture to uint8 (n, channels, size, size); the same few functions for every data set."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from numpy.typing import NDArray
+
+from gan_experiments.errors import UserError
+
+
+def to_channels(images: NDArray[np.uint8], channels: int) -> NDArray[np.uint8]:
+    """uint8 (n, c, h, w) with `channels` channels: grey is repeated, colour becomes ITU-R 601 luminance."""
+    have = images.shape[1]
+    if have == channels:
+        return images
+    if (have, channels) == (1, 3):
+        return np.repeat(images, 3, axis=1)
+    if (have, channels) == (3, 1):
+        red, green, blue = (images[:, c].astype(np.uint32) for c in range(3))
+        luminance = (red * 19595 + green * 38470 + blue * 7471 + 0x8000) >> 16  # as PIL's convert("L")
+        return luminance.astype(np.uint8)[:, None]
+    raise UserError(f"images of {have} channels cannot become images of data.channels={channels}")
+
+
+def resize(images: NDArray[np.uint8], size: int, chunk: int = 256) -> NDArray[np.uint8]:
+    """uint8 (n, c, h, w) resized to (n, c, size, size), bilinear with antialiasing."""
+    if images.shape[2:] == (size, size):
+        return images
+    out = np.empty((*images.shape[:2], size, size), np.uint8)
+    for start in range(0, len(images), chunk):
+        part = torch.tensor(images[start : start + chunk])
+        shrunk = F.interpolate(part, size=(size, size), mode="bilinear", antialias=True)
+        out[start : start + chunk] = shrunk.numpy()
+    return out
+
+
+def center_crop(images: NDArray[np.uint8], size: int | None = None) -> NDArray[np.uint8]:
+    """The middle square of (n, c, h, w): `size` pixels wide, or as large as fits."""
+    height, width = images.shape[2:]
+    size = min(size or height, height, width)
+    top, left = (height - size) // 2, (width - size) // 2
+    return images[:, :, top : top + size, left : left + size]

@@ -1,0 +1,75 @@
+"""What a set of metrics is: a component that checks itself, then scores a sampler against real images."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+import torch
+from torch import Tensor
+
+Sampler = Callable[[int], Tensor]
+"""`sample(n)`: the next n generated images, uint8 (n, c, h, w), or float in [-1, 1] on any device."""
+
+
+class Images(Protocol):
+    """Real images: `images` uint8 (n, c, h, w), an array or memory map; `digest` names their content."""
+
+    @property
+    def images(self) -> np.ndarray[Any, np.dtype[np.uint8]]: ...
+
+    @property
+    def digest(self) -> str: ...
+
+
+@dataclass
+class Evaluation:
+    """The figures of one evaluation by name, and how they were made (extractor, counts, seed, precision)."""
+
+    values: dict[str, float] = field(default_factory=dict)
+    protocol: dict[str, Any] = field(default_factory=dict)
+
+
+class Evaluator(Protocol):
+    """Scores a sampler; deterministic for given samples, and leaves every global random state as it was."""
+
+    def __call__(self, sample: Sampler) -> Evaluation: ...
+
+
+@dataclass
+class Metrics:
+    """Base of the components in `conf/metrics`."""
+
+    def check(self, paths_data: Path) -> None:
+        """Raise UserError, before training starts, when something needed is missing; fetch it if it can be.
+
+        `paths_data` is the run's data folder, for an own component that keeps its files there.
+        """
+        raise NotImplementedError
+
+    def evaluator(self, real: Images, device: torch.device) -> Evaluator:
+        """An evaluator against `real`; the extractor runs on `device`."""
+        raise NotImplementedError
+
+    @property
+    def best(self) -> str | None:
+        """The value, lower is better, that chooses the best checkpoint; None where there is none."""
+        raise NotImplementedError
+
+
+@dataclass
+class NoMetrics(Metrics):
+    """Training without evaluation."""
+
+    def check(self, paths_data: Path) -> None:
+        pass
+
+    def evaluator(self, real: Images, device: torch.device) -> Evaluator:
+        return lambda sample: Evaluation()
+
+    @property
+    def best(self) -> str | None:
+        return None

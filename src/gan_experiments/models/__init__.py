@@ -1,0 +1,7 @@
+"""The methods: one file each, reading like its paper."""
+
+from gan_experiments.models.base import Model, Phase, Prior, Step
+from gan_experiments.models.gan import Gan
+from gan_experiments.models.san import San
+
+__all__ = ["Gan", "Model", "Phase", "Prior", "San", "Step"]

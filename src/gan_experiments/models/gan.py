@@ -1,0 +1,145 @@
+"""Generative adversarial networks: k discriminator steps, then one generator step."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from omegaconf import MISSING
+from torch import Tensor, nn
+
+from gan_experiments.errors import UserError
+from gan_experiments.losses import Loss
+from gan_experiments.models.base import Model, Phase, Step
+from gan_experiments.networks import Discriminator, LinearHead, Network, Norm
+from gan_experiments.types import ImageShape
+
+
+@dataclass
+class Gan(Model):
+    """Algorithm 1 of Goodfellow et al. (2014), for any adversarial loss and any penalties on the discriminator.
+
+    GAN, DCGAN, WGAN, WGAN-GP, GAN-GP and SN-GAN are this algorithm with their papers' settings (conf/model/).
+
+    discriminator_steps: k, discriminator updates per generator update, each on fresh real and fake samples.
+    generator_first: update the generator before the discriminator within an iteration (Miyato et al. 2018).
+    generator_batch: the generator's batch is this many times the discriminator's (Miyato et al. 2018: 2).
+    reuse_fakes: the last discriminator step sees the fakes that the generator step then improves, which saves
+      one generator pass; off draws new latents for the generator, as Algorithm 1 prints it.
+    joint_batches: real and fake go through the discriminator in one batch (they then share batch statistics).
+    discriminator_norm: normalisation of the discriminator's layers.
+    instance_noise: standard deviation of N(0, s^2) added to real and fake inputs of the discriminator (Sonderby
+      et al. 2017), decaying linearly to 0 at the share `instance_noise_until` of the run.
+    penalties: terms added to the discriminator's loss, and constraints on its weights.
+    """
+
+    discriminator_steps: int = MISSING
+    generator_first: bool = MISSING
+    generator_batch: int = MISSING
+    reuse_fakes: bool = MISSING
+    joint_batches: bool = MISSING
+    discriminator_norm: Norm = MISSING
+    instance_noise: float = MISSING
+    instance_noise_until: float = MISSING
+    penalties: dict[str, Any] = MISSING
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        for name in ("discriminator_steps", "generator_batch"):
+            if getattr(self, name) < 1:
+                raise UserError(f"model.{name} must be at least 1, not {getattr(self, name)}")
+        if self.instance_noise < 0 or not 0 < self.instance_noise_until <= 1:
+            raise UserError("model.instance_noise must be >= 0 and model.instance_noise_until in (0, 1]")
+
+    def build(self, network: Network, loss: Loss, shape: ImageShape) -> dict[str, nn.Module]:
+        self.loss: Loss = loss
+        self.generator: nn.Module = network.generator(self.latent_dim, shape)
+        trunk = network.trunk(shape, self.discriminator_norm)
+        self.discriminator: Discriminator = Discriminator(trunk, self.head(trunk.features))
+        return {"generator": self.generator, "discriminator": self.discriminator}
+
+    def head(self, features: int) -> nn.Module:
+        """The last layer of the discriminator, from h(x) to a score."""
+        return LinearHead(features, spectral=self.discriminator_norm is Norm.spectral)
+
+    def phases(self) -> list[Phase]:
+        discriminator = Phase(
+            "discriminator",
+            ("discriminator",),
+            self.discriminator_loss,
+            repeat=self.discriminator_steps,
+            after=self.constrain,
+        )
+        generator = Phase(
+            "generator", ("generator",), self.generator_loss, prepare=self.prepare if self.shares_fakes else None
+        )
+        return [generator, discriminator] if self.generator_first else [discriminator, generator]
+
+    @property
+    def shares_fakes(self) -> bool:
+        return self.reuse_fakes and not self.generator_first and self.generator_batch == 1
+
+    def prepare(self, step: Step) -> None:
+        step.shared["fakes"] = self.generate(step, step.batch_size)
+
+    def generate(self, step: Step, samples: int) -> Tensor:
+        images: Tensor = self.generator(self.latents(step.noise, samples))
+        return images
+
+    def discriminator_loss(self, step: Step) -> dict[str, Tensor]:
+        if self.shares_fakes and step.repeat == self.discriminator_steps - 1:
+            fake = step.shared["fakes"].detach()
+        else:
+            with torch.no_grad():
+                fake = self.generate(step, step.batch_size)
+        real, fake = self.perturb(step.batch.images, step), self.perturb(fake, step)
+        losses = self.adversarial(real, fake, step)
+        for name, penalty in self.penalties.items():
+            if (step.index * self.discriminator_steps + step.repeat) % penalty.every == 0:
+                value = penalty.loss(self.discriminator, real, fake, step.noise)
+                if value is not None:
+                    step.log(f"penalty/{name}", value)
+                    losses[name] = penalty.weight * penalty.every * value
+        return losses
+
+    def adversarial(self, real: Tensor, fake: Tensor, step: Step) -> dict[str, Tensor]:
+        """The discriminator's loss on images (n, c, h, w)."""
+        scores_real, scores_fake = self.paired(self.discriminator, real, fake)
+        self.log_scores(step, scores_real, scores_fake)
+        return {"adversarial": self.loss.discriminator(scores_real, scores_fake)}
+
+    def generator_loss(self, step: Step) -> dict[str, Tensor]:
+        if self.shares_fakes:
+            fake = step.shared["fakes"]
+        else:
+            fake = self.generate(step, self.generator_batch * step.batch_size)
+        return {"adversarial": self.loss.generator(self.discriminator(self.perturb(fake, step)))}
+
+    def paired(self, function: nn.Module, real: Tensor, fake: Tensor) -> tuple[Tensor, Tensor]:
+        """`function` of real and of fake images: in two batches, or in one."""
+        if not self.joint_batches:
+            return function(real), function(fake)
+        both: Tensor = function(torch.cat([real, fake]))
+        return both[: len(real)], both[len(real) :]
+
+    def perturb(self, images: Tensor, step: Step) -> Tensor:
+        """Images with instance noise, while it lasts."""
+        sigma = self.instance_noise * max(0.0, 1 - step.progress / self.instance_noise_until)
+        return images + sigma * step.noise.normal(*images.shape) if sigma > 0 else images
+
+    def constrain(self) -> None:
+        for penalty in self.penalties.values():
+            penalty.constrain(self.discriminator)
+
+    def scores(self, images: Tensor) -> Tensor:
+        result: Tensor = self.discriminator(images)
+        return result
+
+    @staticmethod
+    def log_scores(step: Step, real: Tensor, fake: Tensor) -> None:
+        step.log("score/real", real.mean())
+        step.log("score/fake", fake.mean())
+
+    def differentiates_twice(self) -> bool:
+        return any(penalty.weight > 0 for penalty in self.penalties.values())

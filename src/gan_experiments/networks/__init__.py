@@ -1,0 +1,24 @@
+"""Network families, each one file for every resolution, and the parts that methods build networks from."""
+
+from gan_experiments.networks.base import Generator, Network
+from gan_experiments.networks.dcgan import DCGAN
+from gan_experiments.networks.discriminator import Discriminator, Trunk
+from gan_experiments.networks.heads import LinearHead, SanHead
+from gan_experiments.networks.layers import Norm
+from gan_experiments.networks.mlp import MLP
+from gan_experiments.networks.resnet import ResNet
+from gan_experiments.networks.sndcgan import SNDCGAN
+
+__all__ = [
+    "DCGAN",
+    "MLP",
+    "SNDCGAN",
+    "Discriminator",
+    "Generator",
+    "LinearHead",
+    "Network",
+    "Norm",
+    "ResNet",
+    "SanHead",
+    "Trunk",
+]

@@ -1,0 +1,74 @@
+"""What a network family offers to every method."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+
+from omegaconf import MISSING
+from torch import Tensor, nn
+
+from gan_experiments.errors import UserError
+from gan_experiments.networks.discriminator import Trunk
+from gan_experiments.networks.layers import Module, Norm, at_least_float32, spectrally_normalized
+from gan_experiments.types import ImageShape
+
+
+@dataclass
+class Network(ABC):
+    """A family of generators and discriminators for images of many sizes.
+
+    `width` is the number of channels (or units) next to the image, `generator_norm` the generator's
+    normalisation; the discriminator's belongs to the method.
+    """
+
+    width: int = MISSING
+    generator_norm: Norm = MISSING
+
+    def __post_init__(self) -> None:
+        if self.width < 1:
+            raise UserError(f"network.width must be at least 1, not {self.width}")
+
+    @abstractmethod
+    def generator(self, latent_dim: int, shape: ImageShape) -> nn.Module:
+        """Latents (n, latent_dim) to images (n, c, s, s) in [-1, 1], float32."""
+
+    @abstractmethod
+    def trunk(self, shape: ImageShape, norm: Norm) -> Trunk:
+        """Images (n, c, s, s) to features (n, trunk.features), every layer normalised by `norm`."""
+
+    def halvings(self, shape: ImageShape) -> tuple[int, int]:
+        """The size of the smallest feature map, 4 to 7, and how often the image is halved to get there.
+
+        Raises UserError where the size is not 4, 5, 6 or 7 times a power of two.
+        """
+        size, count = shape.size, 0
+        while size % 2 == 0 and size >= 8:
+            size, count = size // 2, count + 1
+        if count == 0 or size > 7:
+            raise UserError(
+                f"network={type(self).__name__.lower()} builds images of 4, 5, 6 or 7 pixels doubled as often as you "
+                f"like (16, 28, 32, 48, 64, 128, ...), not of {shape.size} pixels; "
+                f"choose another size or network=mlp, which builds any"
+            )
+        return size, count
+
+    def channels(self, count: int) -> list[int]:
+        """The channels of `count` feature maps, the largest map first: doubling, 16 x width at most."""
+        return [self.width * min(2**index, 16) for index in range(count)]
+
+
+class Generator(nn.Module):
+    """tanh on top of `body`, whose output is made float32 first."""
+
+    def __init__(self, body: nn.Module) -> None:
+        super().__init__()
+        self.body = body
+
+    def forward(self, latents: Tensor) -> Tensor:
+        return at_least_float32(self.body(latents)).tanh()
+
+
+def normalized(body: Module, norm: Norm) -> Module:
+    """`body` with spectral norm on all its layers if that is `norm`; the other norms are layers of their own."""
+    return spectrally_normalized(body) if norm is Norm.spectral else body

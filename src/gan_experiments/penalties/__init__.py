@@ -1,0 +1,7 @@
+"""Regularisers of the discriminator: gradient penalties and weight clipping."""
+
+from gan_experiments.penalties.base import Penalty
+from gan_experiments.penalties.clipping import WeightClipping
+from gan_experiments.penalties.gradient import R1, R2, Dragan, GradientPenalty
+
+__all__ = ["R1", "R2", "Dragan", "GradientPenalty", "Penalty", "WeightClipping"]

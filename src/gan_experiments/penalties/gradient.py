@@ -1,0 +1,89 @@
+"""Penalties on the gradient of the discriminator's score with respect to its input."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from omegaconf import MISSING
+from torch import Tensor
+
+from gan_experiments import parallel
+from gan_experiments.errors import UserError
+from gan_experiments.noise import Noise
+from gan_experiments.penalties.base import Critic, Penalty
+
+
+def input_gradient(critic: Critic, points: Tensor) -> Tensor:
+    """The gradient of each sample's score, shape (n, dims), itself differentiable.
+
+    In full precision also under autocast: squares of small gradients are lost in 16 bits.
+    """
+    points = points.detach()
+    if points.dtype != torch.float64:
+        points = points.float()
+    points.requires_grad_()
+    with torch.autocast(points.device.type, enabled=False):
+        (gradient,) = torch.autograd.grad(critic(points).sum(), points, create_graph=True)
+        return gradient.flatten(1)
+
+
+@dataclass
+class GradientTerm(Penalty):
+    """`weight` times the term enters the loss; `every` n-th discriminator step only, then n times as heavy."""
+
+    weight: float = MISSING
+    every: int = MISSING
+
+    def __post_init__(self) -> None:
+        if self.weight < 0:
+            raise UserError(f"a penalty's weight must be 0 or more, not {self.weight}")
+        if self.every < 1:
+            raise UserError(f"a penalty's every must be at least 1, not {self.every}")
+
+
+@dataclass
+class GradientPenalty(GradientTerm):
+    """WGAN-GP, Gulrajani et al. 2017, equation 3: mean (||grad f(x)||_2 - target)^2 between real and fake."""
+
+    target: float = MISSING
+
+    def points(self, real: Tensor, fake: Tensor, noise: Noise) -> Tensor:
+        """One point on the line between each real image and its fake, uniformly distributed."""
+        share = noise.uniform(len(real), *[1] * (real.ndim - 1)).to(real.dtype)
+        return fake + share * (real - fake)
+
+    def loss(self, critic: Critic, real: Tensor, fake: Tensor, noise: Noise) -> Tensor:
+        gradient = input_gradient(critic, self.points(real.detach(), fake.detach(), noise))
+        norm: Tensor = torch.linalg.vector_norm(gradient, dim=1)
+        return (norm - self.target).square().mean()
+
+
+@dataclass
+class Dragan(GradientPenalty):
+    """DRAGAN, Kodali et al. 2017: the gradient penalty around the real images.
+
+    They are moved by uniform noise as wide as the batch's standard deviation, and stay in [-1, 1].
+    """
+
+    def points(self, real: Tensor, fake: Tensor, noise: Noise) -> Tensor:
+        mean = parallel.all_sum(real.mean()) / parallel.world_size()
+        variance = parallel.all_sum((real - mean).square().mean()) / parallel.world_size()
+        shift = noise.uniform(*real.shape).to(real.dtype) - 0.5
+        return (real + variance.sqrt() * shift).clamp(-1, 1)
+
+
+@dataclass
+class R1(GradientTerm):
+    """Mescheder et al. 2018, equation 9: mean ||grad f(x)||^2 on real images; `weight` is gamma / 2."""
+
+    def loss(self, critic: Critic, real: Tensor, fake: Tensor, noise: Noise) -> Tensor:
+        return input_gradient(critic, real).square().sum(1).mean()
+
+
+@dataclass
+class R2(GradientTerm):
+    """Mescheder et al. 2018, equation 10: R1 on generated images; `weight` is gamma / 2."""
+
+    def loss(self, critic: Critic, real: Tensor, fake: Tensor, noise: Noise) -> Tensor:
+        return input_gradient(critic, fake).square().sum(1).mean()

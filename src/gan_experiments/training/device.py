@@ -1,0 +1,84 @@
+"""Where and how precisely a run computes."""
+
+from __future__ import annotations
+
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from enum import Enum
+
+import torch
+from omegaconf import MISSING
+
+from gan_experiments.errors import UserError
+
+
+class Kind(Enum):
+    auto = "auto"
+    cpu = "cpu"
+    cuda = "cuda"
+    mps = "mps"
+
+
+class Precision(Enum):
+    fp32 = "fp32"
+    bf16 = "bf16"
+
+
+@dataclass
+class Gpu:
+    """Device, precision and number of ranks.
+
+    device: `auto` takes CUDA, then MPS, then the CPU. precision: bf16 runs the networks under autocast; weights,
+    optimiser state, scores, losses and penalties stay float32. devices: data-parallel ranks on this machine.
+    compile: torch.compile the networks. channels_last: memory format of images and convolutions.
+    """
+
+    device: Kind = MISSING
+    precision: Precision = MISSING
+    devices: int = MISSING
+    compile: bool = MISSING
+    channels_last: bool = MISSING
+
+    def __post_init__(self) -> None:
+        if self.devices < 1:
+            raise UserError(f"gpu.devices must be at least 1, not {self.devices}")
+
+    def resolve(self, rank: int = 0) -> torch.device:
+        """The torch device of a rank; raises UserError where the machine has none such."""
+        kind = self.device
+        if kind is Kind.auto:
+            kind = (
+                Kind.cuda
+                if torch.cuda.is_available()
+                else Kind.mps
+                if torch.backends.mps.is_available() and self.devices == 1
+                else Kind.cpu
+            )
+        if kind is Kind.cuda:
+            if not torch.cuda.is_available():
+                raise UserError("gpu=cuda: this machine has no CUDA device that torch can use; gpu=cpu runs without")
+            if self.devices > torch.cuda.device_count():
+                raise UserError(f"gpu.devices={self.devices}: this machine has {torch.cuda.device_count()}")
+            return torch.device("cuda", rank)
+        if kind is Kind.mps and not torch.backends.mps.is_available():
+            raise UserError("gpu.device=mps: this machine has no MPS device; gpu=cpu runs without")
+        return torch.device(kind.value)
+
+    def prepare(self, device: torch.device) -> None:
+        """Set what is global to the process: TF32 and cuDNN's autotuner on CUDA, threads of CPU ranks."""
+        if device.type == "cuda":
+            torch.cuda.set_device(device)
+            torch.backends.cudnn.benchmark = True
+            torch.set_float32_matmul_precision("high")
+            torch.backends.cudnn.conv.fp32_precision = "tf32"
+        elif self.devices > 1:
+            torch.set_num_threads(max(1, torch.get_num_threads() // self.devices))
+
+    def autocast(self, device: torch.device) -> AbstractContextManager[None]:
+        bf16 = self.precision is Precision.bf16
+        context: AbstractContextManager[None] = torch.autocast(device.type, torch.bfloat16, enabled=bf16)
+        return context
+
+    @property
+    def memory_format(self) -> torch.memory_format:
+        return torch.channels_last if self.channels_last else torch.contiguous_format

@@ -1,0 +1,224 @@
+"""One iteration of training, for every method: phases in order, and all that must happen around each."""
+
+from __future__ import annotations
+
+import copy
+import itertools
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+import torch.distributed as dist
+from torch import Tensor, nn
+
+from gan_experiments import parallel
+from gan_experiments.errors import RunError
+from gan_experiments.models import Model, Phase, Step
+from gan_experiments.noise import Noise
+from gan_experiments.training.device import Gpu
+from gan_experiments.training.optim import Optim
+from gan_experiments.types import Batch
+
+
+class Engine:
+    """Owns the networks' updates: freezing, autocast, backward, averaging over ranks, optimisers, EMA.
+
+    networks: as `Model.build` names them, already on `device`. draw: gives this rank's next batch. steps: the
+    length of the whole run, for schedules. ema: decay of the moving averages, 0 for none.
+    Nothing here waits for the device but `drain`.
+    """
+
+    def __init__(
+        self,
+        model: Model,
+        networks: dict[str, nn.Module],
+        optim: Optim,
+        gpu: Gpu,
+        device: torch.device,
+        draw: Callable[[], Batch],
+        noise: Noise,
+        batch_size: int,
+        steps: int,
+        ema: float,
+    ) -> None:
+        self.model = model
+        self.networks = networks
+        self.optim = optim
+        self.gpu = gpu
+        self.device = device
+        self.noise = noise
+        self.batch_size = batch_size
+        self.steps = steps
+        self.decay = ema
+        self.step = 0
+        self.images_seen = 0
+        self._draw = draw
+        self.phases = model.phases()
+        self.parameters = {
+            phase.name: [p for name in phase.updates for p in networks[name].parameters()]
+            for phase in self.phases
+        }
+        self.optimizers = {name: optim.build(parameters) for name, parameters in self.parameters.items()}
+        self.ema: dict[str, nn.Module] = {}
+        if ema > 0:
+            self.ema = {name: copy.deepcopy(networks[name]).eval() for name in model.averaged()}
+            for average in self.ema.values():
+                average.requires_grad_(False)
+        self._sums: dict[str, Tensor] = {}
+        self._counts: dict[str, int] = {}
+        self._not_finite = {phase.name: torch.full((), -1, device=device) for phase in self.phases}
+
+    def iterate(self) -> None:
+        """All phases of the method once: one generator update."""
+        step = Step(
+            index=self.step,
+            progress=self.step / self.steps,
+            noise=self.noise,
+            draw=self._count_and_draw,
+            batch_size=self.batch_size,
+        )
+        for phase in self.phases:
+            if phase.prepare is not None:
+                self._train_only(phase)
+                with self.gpu.autocast(self.device):
+                    phase.prepare(step)
+        for phase in self.phases:
+            self._train_only(phase)
+            for step.repeat in range(phase.repeat):
+                if not phase.same_batch:
+                    step.next_batch()
+                self._update(phase, step)
+        self._average()
+        self._record(step.logged)
+        self.step += 1
+
+    def _update(self, phase: Phase, step: Step) -> None:
+        with self.gpu.autocast(self.device):
+            losses = phase.loss(step)
+        total = torch.stack([term.float() for term in losses.values()]).sum()
+        optimizer = self.optimizers[phase.name]
+        optimizer.zero_grad()
+        total.backward()  # type: ignore[no-untyped-call]
+        average_gradients(self.parameters[phase.name])
+        rate = self.optim.learning_rate(phase.name, step.progress)
+        for group in optimizer.param_groups:
+            group["lr"] = rate
+        optimizer.step()
+        if phase.after is not None:
+            phase.after()
+        self._check(phase.name, total.detach())
+        step.log(f"loss/{phase.name}", total)
+        if len(losses) > 1:
+            for name, term in losses.items():
+                step.log(f"loss/{phase.name}/{name}", term)
+
+    def _train_only(self, phase: Phase) -> None:
+        for name, network in self.networks.items():
+            network.requires_grad_(name in phase.updates)
+
+    def _count_and_draw(self) -> Batch:
+        self.images_seen += self.batch_size * parallel.world_size()
+        return self._draw()
+
+    @torch.no_grad()
+    def _average(self) -> None:
+        """EMA of weights, with the usual ramp-up so that the first steps do not linger; buffers are copied."""
+        decay = min(self.decay, (1 + self.step) / (10 + self.step))
+        for name, average in self.ema.items():
+            source = self.networks[name]
+            torch._foreach_lerp_(
+                list(average.parameters()), [p.detach() for p in source.parameters()], 1 - decay
+            )
+            for target, buffer in zip(average.buffers(), source.buffers(), strict=True):
+                target.copy_(buffer)
+
+    def _check(self, phase: str, total: Tensor) -> None:
+        first = self._not_finite[phase]
+        bad = (~torch.isfinite(total)) & (first < 0)
+        self._not_finite[phase] = torch.where(bad, self.step, first)
+
+    def _record(self, values: dict[str, Tensor]) -> None:
+        for name, value in values.items():
+            self._sums[name] = self._sums[name] + value if name in self._sums else value.clone()
+            self._counts[name] = self._counts.get(name, 0) + 1
+
+    def drain(self) -> dict[str, float]:
+        """Mean of every logged scalar since the last call, over ranks; waits for the device.
+
+        Raises RunError, naming phase and step, when a loss was not finite.
+        """
+        names = sorted(self._sums)
+        means = torch.stack([self._sums[n].float() / self._counts[n] for n in names] or [torch.zeros(())])
+        first = torch.stack([self._not_finite[phase.name] for phase in self.phases])
+        # A sum over ranks of non-finite means is itself not finite, so every rank stops at the same step.
+        means = parallel.all_sum(means) / parallel.world_size()
+        if parallel.initialized():
+            dist.all_reduce(first, op=dist.ReduceOp.MAX)
+        for phase, index in zip(self.phases, first.tolist(), strict=True):
+            if index >= 0:
+                raise RunError(f"the loss of phase '{phase.name}' was not finite at step {index}")
+        self._sums, self._counts = {}, {}
+        return dict(zip(names, means.tolist(), strict=False))
+
+    def generate(self, latents: Tensor, averaged: bool = True) -> Tensor:
+        """Images (n, c, h, w) in [-1, 1] from latents (n, latent_dim), by the averaged networks or the live ones."""
+        networks = {**self.networks, **self.ema} if averaged else self.networks
+        with self._evaluating(), self.gpu.autocast(self.device):
+            return self.model.sample(networks, latents).float()
+
+    def scores(self, images: Tensor) -> Tensor | None:
+        """The discriminator's scores (n,), or None where the method has none."""
+        with self._evaluating(), self.gpu.autocast(self.device):
+            return self.model.scores(images)
+
+    @contextmanager
+    def _evaluating(self) -> Iterator[None]:
+        """Eval mode without gradients; each network's mode comes back afterwards."""
+        modes = {name: network.training for name, network in self.networks.items()}
+        try:
+            for network in self.networks.values():
+                network.eval()
+            with torch.no_grad():
+                yield
+        finally:
+            for name, network in self.networks.items():
+                network.train(modes[name])
+
+    def state_dict(self) -> dict[str, Any]:
+        """Everything that the next iteration depends on, besides the loader."""
+        return {
+            "step": self.step,
+            "images_seen": self.images_seen,
+            "networks": {name: network.state_dict() for name, network in self.networks.items()},
+            "ema": {name: network.state_dict() for name, network in self.ema.items()},
+            "optimizers": {name: optimizer.state_dict() for name, optimizer in self.optimizers.items()},
+            "noise": self.noise.state_dict(),
+            "model": self.model.state(),
+        }
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        self.step = state["step"]
+        self.images_seen = state["images_seen"]
+        for name, network in self.networks.items():
+            network.load_state_dict(state["networks"][name])
+        for name, network in self.ema.items():
+            # A run that starts averaging when it is resumed starts from the weights themselves.
+            network.load_state_dict(state["ema"].get(name, state["networks"][name]))
+        for name, optimizer in self.optimizers.items():
+            optimizer.load_state_dict(state["optimizers"][name])
+        self.noise.load_state_dict(state["noise"])
+        self.model.load_state(state["model"])
+
+
+def average_gradients(parameters: Iterable[nn.Parameter]) -> None:
+    """Replace each gradient by its mean over ranks, in one flat all-reduce; alone, nothing to do."""
+    if parallel.world_size() == 1:
+        return
+    gradients = [p.grad for p in parameters if p.grad is not None]
+    flat = torch.cat([g.flatten() for g in gradients])
+    dist.all_reduce(flat)
+    flat /= parallel.world_size()
+    offsets = itertools.accumulate((g.numel() for g in gradients), initial=0)
+    for gradient, offset in zip(gradients, offsets, strict=False):
+        gradient.copy_(flat[offset : offset + gradient.numel()].view_as(gradient))

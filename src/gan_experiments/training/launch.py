@@ -1,0 +1,58 @@
+"""Several ranks on this machine, started from inside the run: one folder, one log."""
+
+from __future__ import annotations
+
+import logging
+import sys
+from pathlib import Path
+from typing import Any
+
+import torch.distributed as dist
+from torch.distributed.elastic.multiprocessing.errors import ChildFailedError
+from torch.distributed.launcher.api import LaunchConfig, elastic_launch
+
+from gan_experiments.config import Config
+from gan_experiments.errors import RunError, UserError
+
+
+def run(config: Config, folder: Path, record: dict[str, Any]) -> dict[str, float]:
+    """As `training.run`, on `gpu.devices` ranks of torch.distributed (NCCL on CUDA, else gloo)."""
+    settings = LaunchConfig(
+        min_nodes=1,
+        max_nodes=1,
+        nproc_per_node=config.gpu.devices,
+        run_id=folder.name,
+        rdzv_backend="c10d",
+        rdzv_endpoint="localhost:0",
+        max_restarts=0,
+        monitor_interval=0.1,
+        start_method="spawn",
+    )
+    try:
+        results = elastic_launch(settings, _rank)(config, folder, record)
+    except ChildFailedError as error:
+        rank, failure = error.get_first_failure()
+        raise RunError(f"rank {rank} failed: {failure.message}") from error
+    outcome, value = results[0]
+    if outcome == "metrics":
+        return dict(value)
+    raise {"UserError": UserError, "RunError": RunError}[outcome](value)
+
+
+def _rank(config: Config, folder: Path, record: dict[str, Any]) -> tuple[str, Any]:
+    """One rank; what every rank raises alike comes back as a value, since exceptions do not cross processes."""
+    from gan_experiments.training.run import Interrupted, Run
+
+    device = config.gpu.resolve()
+    dist.init_process_group("nccl" if device.type == "cuda" else "gloo")
+    if dist.get_rank() == 0:
+        handlers = [logging.FileHandler(folder / "train.log"), logging.StreamHandler(sys.stdout)]
+        logging.basicConfig(level=logging.INFO, format="%(message)s", handlers=handlers)
+    try:
+        return "metrics", Run(config, folder, record).train()
+    except UserError as error:
+        return "UserError", str(error)
+    except (RunError, Interrupted) as error:
+        return "RunError", str(error)
+    finally:
+        dist.destroy_process_group()

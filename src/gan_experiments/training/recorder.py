@@ -1,0 +1,156 @@
+"""What a run leaves in its folder: TensorBoard events, metrics.jsonl, sample grids, summary.json."""
+
+from __future__ import annotations
+
+import json
+import logging
+import math
+import os
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import torch
+from matplotlib.figure import Figure
+from torch import Tensor
+from torch.utils.tensorboard import SummaryWriter
+from torch.utils.tensorboard.summary import hparams
+from torchvision.utils import make_grid, save_image
+from tqdm import tqdm
+
+log = logging.getLogger(__name__)
+
+
+class Recorder:
+    """Writes a run's records and shows its progress; steps are generator updates everywhere.
+
+    start: the step that the run begins or resumes at; later events of an earlier attempt are purged.
+    """
+
+    def __init__(self, folder: Path, steps: int, start: int, record: Mapping[str, Any]) -> None:
+        self.folder = folder
+        self.steps = steps
+        (folder / "samples").mkdir(parents=True, exist_ok=True)
+        self.writer = SummaryWriter(str(folder), purge_step=start if start else None, flush_secs=15)
+        self._hparams(record)
+        self.writer.add_text("config", f"```yaml\n{record.get('yaml', '')}\n```", start)
+        self._began = time.monotonic()
+        self._last = (start, self._began)
+        self._bar = tqdm(total=steps, initial=start, unit="step", disable=not sys.stderr.isatty(), leave=False)
+
+    def _hparams(self, record: Mapping[str, Any]) -> None:
+        """List the run in the HPARAMS tab now, with its scalars as live metrics (no experiment summary)."""
+        values = {**record.get("choices", {}), **flatten(record.get("config", {}))}
+        _, start, self._end = hparams(values, {})
+        assert self.writer.file_writer is not None
+        self.writer.file_writer.add_summary(start)
+
+    def progress(self, step: int, scalars: dict[str, float], images: int) -> None:
+        """Scalars of one interval, and a line or a bar with losses, images per second and time left."""
+        now = time.monotonic()
+        steps, seconds = step - self._last[0], max(now - self._last[1], 1e-9)
+        self._last = (step, now)
+        rate = images * steps / seconds
+        self.scalars(step, {**scalars, "time/images_per_second": rate})
+        losses = {k.removeprefix("loss/"): v for k, v in scalars.items() if k.startswith("loss/") and k.count("/") == 1}
+        left = (self.steps - step) * seconds / max(steps, 1)
+        text = "  ".join(f"{name} {value:.3f}" for name, value in losses.items())
+        self._bar.update(step - self._bar.n)
+        self._bar.set_postfix_str(f"{text}  {rate:.0f} images/s")
+        if self._bar.disable:
+            log.info("step %d/%d  %s  %.0f images/s  %s left", step, self.steps, text, rate, clock(left))
+
+    @contextmanager
+    def pause(self) -> Iterator[None]:
+        """Leave out of the images per second what happens inside: samples, evaluations, checkpoints."""
+        before = time.monotonic()
+        try:
+            yield
+        finally:
+            step, last = self._last
+            self._last = (step, last + time.monotonic() - before)
+
+    def scalars(self, step: int, values: Mapping[str, float]) -> None:
+        for name, value in values.items():
+            self.writer.add_scalar(name, value, step)
+
+    def images(self, name: str, step: int, images: Tensor, file: bool = False) -> None:
+        """A grid of images (n, c, h, w) in [-1, 1]; with `file` also as samples/step_00001000.png."""
+        grid = grid_of(images)
+        self.writer.add_image(name, grid, step)
+        if file:
+            save_image(grid, self.folder / "samples" / f"step_{step:08d}.png")
+
+    def figure(self, name: str, step: int, figure: Figure) -> None:
+        self.writer.add_figure(name, figure, step)
+
+    def evaluation(self, row: dict[str, Any]) -> None:
+        """One line of metrics.jsonl: step, images_seen, seconds, metrics and their protocol."""
+        with (self.folder / "metrics.jsonl").open("a") as file:
+            file.write(json.dumps(jsonable(row)) + "\n")
+        self.scalars(row["step"], {f"metric/{name}": value for name, value in row["metrics"].items()})
+        figures = "  ".join(f"{name} {value:.4g}" for name, value in row["metrics"].items())
+        self.say(f"step {row['step']}: {figures}")
+
+    def say(self, message: str) -> None:
+        """A line of the log, above the progress bar where there is one."""
+        self._bar.clear()
+        log.info(message)
+        self._bar.refresh()
+
+    def summary(self, values: dict[str, Any]) -> None:
+        write_json(self.folder / "summary.json", values)
+
+    def close(self) -> None:
+        assert self.writer.file_writer is not None
+        self.writer.file_writer.add_summary(self._end)
+        self.writer.close()
+        self._bar.close()
+
+
+def grid_of(images: Tensor) -> Tensor:
+    """A near-square grid (3, H, W) in [0, 1] of images (n, c, h, w) in [-1, 1]; grey is shown as grey."""
+    columns = math.ceil(math.sqrt(len(images)))
+    return make_grid((images.float().cpu() + 1) / 2, nrow=columns, padding=1).clamp(0, 1)
+
+
+def flatten(node: Any, prefix: str = "") -> dict[str, bool | int | float | str]:
+    """Nested settings as one level of dotted names; what TensorBoard cannot hold becomes text."""
+    if isinstance(node, Mapping):
+        flat: dict[str, bool | int | float | str] = {}
+        for key, value in node.items():
+            flat.update(flatten(value, f"{prefix}.{key}" if prefix else str(key)))
+        return flat
+    return {prefix: node if isinstance(node, (bool, int, float, str)) else str(node)}
+
+
+def jsonable(node: Any) -> Any:
+    """Non-finite numbers as text, since JSON has none."""
+    if isinstance(node, Mapping):
+        return {key: jsonable(value) for key, value in node.items()}
+    if isinstance(node, (list, tuple)):
+        return [jsonable(value) for value in node]
+    if isinstance(node, float) and not math.isfinite(node):
+        return str(node)
+    return node
+
+
+def write_json(path: Path, value: Any) -> None:
+    temporary = path.with_name(f".{path.name}.new")
+    temporary.write_text(json.dumps(jsonable(value), indent=2) + "\n")
+    os.replace(temporary, path)
+
+
+def clock(seconds: float) -> str:
+    """`1:02:03` or `2:03`."""
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes}:{rest:02d}"
+
+
+def to_uint8(images: Tensor) -> Tensor:
+    """Images in [-1, 1] as bytes: round(127.5 x + 127.5), clamped (what a PNG of them would hold)."""
+    return (images.float() * 127.5 + 128).clamp(0, 255).to(torch.uint8)

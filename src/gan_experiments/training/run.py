@@ -1,0 +1,326 @@
+"""One run from its settings to its last checkpoint."""
+
+from __future__ import annotations
+
+import logging
+import signal
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+import torch
+import torch.distributed as dist
+from torch import Tensor, nn
+
+from gan_experiments import __version__, parallel
+from gan_experiments.config import Config
+from gan_experiments.data.loader import Loader
+from gan_experiments.errors import Interrupted, RunError, UserError
+from gan_experiments.noise import Noise
+from gan_experiments.training import checkpoint, separability
+from gan_experiments.training.engine import Engine
+from gan_experiments.training.recorder import Recorder, to_uint8
+from gan_experiments.training.restore import describe
+
+log = logging.getLogger(__name__)
+
+GRID = 64  # images in a sample grid
+SCORED = 2000  # real and generated images of the separability figure
+STREAMS = {"latents": 1_000_003, "grid": 2_000_003, "scored": 3_000_017}  # offsets of the random streams
+
+
+def run(config: Config, folder: Path, record: dict[str, Any]) -> dict[str, float]:
+    """Train as `config` says, leave everything in `folder`, return the last evaluation's metrics.
+
+    `record` (the resolved settings, the chosen options) goes into every checkpoint. Raises UserError before
+    anything is trained, RunError when training cannot go on, Interrupted after SIGINT or SIGTERM.
+    """
+    check(config)
+    if config.gpu.devices > 1 and not parallel.initialized():
+        from gan_experiments.training import launch
+
+        return launch.run(config, folder, record)
+    return Run(config, folder, record).train()
+
+
+def check(config: Config) -> None:
+    """Refuse, in words, what cannot work, before any data is read."""
+    config.gpu.resolve()
+    if config.data.domains != 1:
+        raise UserError(
+            f"data={config.data.option} has two image domains; the methods of this version turn latents into "
+            "images of one"
+        )
+    if config.train.batch_size % config.gpu.devices:
+        raise UserError(f"train.batch_size={config.train.batch_size} cannot be divided by gpu.devices={config.gpu.devices}")
+    config.metrics.check(Path(config.paths.data))
+
+
+class Run:
+    """The parts of a run, built from its settings, and the loop over them."""
+
+    def __init__(self, config: Config, folder: Path, record: dict[str, Any]) -> None:
+        self.config = config
+        self.folder = folder
+        self.record = record
+        self.chief = parallel.rank() == 0
+        self.device = config.gpu.resolve(parallel.rank())
+        config.gpu.prepare(self.device)
+        if self.chief:
+            self.real = config.data.load("train", Path(config.paths.data))
+        parallel.barrier()  # the other ranks read what the first has fetched and decoded
+        if not self.chief:
+            self.real = config.data.load("train", Path(config.paths.data))
+        torch.manual_seed(config.seed)
+        self.model = config.model
+        self.networks = self._build()
+        self.loader = Loader(
+            self.real,
+            config.train.batch_size,
+            self.device,
+            config.seed,
+            config.data.flip,
+            config.gpu.channels_last,
+        )
+        self.engine = Engine(
+            self.model,
+            self.networks,
+            config.optim,
+            config.gpu,
+            self.device,
+            self.loader.next,
+            Noise(config.seed + STREAMS["latents"], self.device),
+            config.train.batch_size // parallel.world_size(),
+            config.train.steps,
+            config.train.ema,
+        )
+        self.seconds = 0.0  # of earlier attempts at this run
+        self.best: dict[str, Any] = {}
+        self.metrics: dict[str, float] = {}
+        if config.resume is not None:
+            self._resume(Path(config.resume))
+        self.evaluator = config.metrics.evaluator(self.real, self.device) if self.chief else None
+        self.began = time.monotonic()
+        self.saved = self.engine.step if config.resume is not None else -1
+
+    def _build(self) -> dict[str, nn.Module]:
+        networks: dict[str, nn.Module] = self.model.build(
+            self.config.network, self.config.loss, self.config.data.shape
+        )
+        for name, network in networks.items():
+            network.to(self.device, memory_format=self.config.gpu.memory_format)  # type: ignore[call-overload]
+            network.train()
+            # What is differentiated through its input gradient cannot be compiled: AOTAutograd has no double
+            # backward. Only averaged networks (the generator) are free of it then.
+            if self.config.gpu.compile and (
+                name in self.model.averaged() or not self.model.differentiates_twice()
+            ):
+                network.compile()
+        return networks
+
+    def _resume(self, path: Path) -> None:
+        state = checkpoint.load(path)
+        try:
+            self.engine.load_state_dict(state["engine"])
+            self.loader.load_state_dict(state["loader"])
+        except (RuntimeError, KeyError, ValueError) as error:
+            raise UserError(
+                f"{path} does not fit this run's networks or optimisers: {str(error).splitlines()[0]}"
+            ) from error
+        torch.set_rng_state(state["rng"]["torch"])
+        if "cuda" in state["rng"] and self.device.type == "cuda":
+            torch.cuda.set_rng_state(state["rng"]["cuda"], self.device)
+        self.seconds, self.best, self.metrics = state["seconds"], state["best"], state["metrics"]
+        if self.chief:
+            log.info("resumed %s at step %d", path, self.engine.step)
+
+    def train(self) -> dict[str, float]:
+        """The loop; leaves summary.json whatever happens."""
+        train = self.config.train
+        self.recorder = (
+            Recorder(self.folder, train.steps, self.engine.step, self.record) if self.chief else None
+        )
+        status = "failed"
+        try:
+            with catch_signals() as caught:
+                self._start()
+                while self.engine.step < train.steps:
+                    self.engine.iterate()
+                    self._after(self.engine.step)
+                    if self._must_stop(caught):
+                        raise Interrupted(self._stop(caught), self._checkpoint())
+            status = "finished"
+            return self.metrics
+        except Interrupted:
+            status = "interrupted"
+            raise
+        except RunError as error:
+            last = self.folder / "checkpoints" / "last.pt"
+            kept = f"the last good checkpoint is {last}" if last.exists() else "no checkpoint was written yet"
+            raise RunError(f"{error}; {kept}") from error
+        finally:
+            if self.recorder is not None:
+                self.recorder.summary(self._summary(status))
+                self.recorder.close()
+
+    def _start(self) -> None:
+        if self.recorder is None:
+            return
+        self.recorder.say(f"writing to {self.folder}")
+        if self.engine.step == 0:
+            self.recorder.images("real", 0, self._real(GRID))
+
+    def _real(self, count: int) -> Tensor:
+        """The first real images in [-1, 1], without moving the loader."""
+        return torch.from_numpy(self.real.images[:count].copy()).to(self.device).float() / 127.5 - 1
+
+    def _after(self, step: int) -> None:
+        """What is due after `step` updates: log, sample, evaluate, checkpoint, in this order."""
+        train, last = self.config.train, step == self.config.train.steps
+        save = step % train.checkpoint_every == 0 or last
+        if step % train.log_every == 0 or save:
+            scalars = self.engine.drain()
+            if self.recorder is not None:
+                rates = {
+                    f"lr/{phase.name}": self.config.optim.learning_rate(phase.name, step / train.steps)
+                    for phase in self.engine.phases
+                }
+                self.recorder.progress(step, {**scalars, **rates}, train.batch_size)
+        with self.recorder.pause() if self.recorder is not None else nullcontext():
+            if step % train.sample_every == 0 or last:
+                self._sample(step)
+            if step % train.evaluate_every == 0 or last:
+                self._evaluate(step)
+            if save:
+                self._checkpoint()
+
+    def _latents(self, stream: str, samples: int) -> Tensor:
+        noise = Noise(self.config.seed + STREAMS[stream], self.device, split=False)
+        latents: Tensor = self.model.latents(noise, samples)
+        return latents
+
+    def _sample(self, step: int) -> None:
+        """The grid from fixed latents, and how separable the discriminator's scores are."""
+        if self.recorder is None:
+            return
+        grid = self.engine.generate(self._latents("grid", GRID))
+        self.recorder.images("samples/fixed_latents", step, grid, file=True)
+        count = min(SCORED, len(self.real))
+        latents = self._latents("scored", count).split(self.config.train.batch_size)
+        fake = [self.engine.scores(self.engine.generate(part, averaged=False)) for part in latents]
+        real = [self.engine.scores(part) for part in self._real(count).split(self.config.train.batch_size)]
+        if fake[0] is None:
+            return
+        scores = torch.cat(real), torch.cat(fake)
+        violation, gap = separability.separability(*scores)
+        self.recorder.scalars(step, {"separability/violation": violation, "separability/gap": gap})
+        self.recorder.figure("separability", step, separability.figure(*scores, step))
+
+    def _evaluate(self, step: int) -> None:
+        if self.recorder is None or self.evaluator is None:
+            return
+        noise = Noise(getattr(self.config.metrics, "seed", 0), self.device, split=False)
+
+        evaluation = self.evaluator(
+            lambda count: to_uint8(self.engine.generate(self.model.latents(noise, count)))
+        )
+        if not evaluation.values:
+            return
+        self.metrics = evaluation.values
+        self.recorder.evaluation(
+            {
+                "step": step,
+                "images_seen": self.engine.images_seen,
+                "seconds": round(self._seconds(), 2),
+                "metrics": evaluation.values,
+                "protocol": {
+                    **evaluation.protocol,
+                    "ema": self.config.train.ema if self.engine.ema else 0,
+                    "split": "train",
+                },
+            }
+        )
+        key = self.config.metrics.best
+        if key is not None and evaluation.values[key] < self.best.get(key, float("inf")):
+            self.best = {"step": step, **evaluation.values}
+
+    def _checkpoint(self) -> Path:
+        """Write step_N.pt, make it last.pt, and best.pt when this step's evaluation was the best so far."""
+        folder, step = self.folder / "checkpoints", self.engine.step
+        path = folder / f"step_{step:08d}.pt"
+        if self.recorder is None or self.saved == step:
+            return path
+        rng = {"torch": torch.get_rng_state()}
+        if self.device.type == "cuda":
+            rng["cuda"] = torch.cuda.get_rng_state(self.device)
+        state = {
+            "version": __version__,
+            "record": self.record,
+            "describe": describe(self.config),
+            "engine": self.engine.state_dict(),
+            "loader": self.loader.state_dict(),
+            "rng": rng,
+            "seconds": self._seconds(),
+            "best": self.best,
+            "metrics": self.metrics,
+        }
+        checkpoint.save(path, state)
+        checkpoint.link(path, folder / "last.pt")
+        if self.best.get("step") == step:
+            checkpoint.link(path, folder / "best.pt")
+        for old in sorted(folder.glob("step_*.pt"))[: -max(self.config.train.keep_checkpoints, 1)]:
+            old.unlink()
+        self.saved = step
+        return path
+
+    def _seconds(self) -> float:
+        return self.seconds + time.monotonic() - self.began
+
+    def _summary(self, status: str) -> dict[str, Any]:
+        return {
+            "status": status,
+            "step": self.engine.step,
+            "images_seen": self.engine.images_seen,
+            "seconds": round(self._seconds(), 2),
+            "metrics": self.metrics,
+            "best": self.best,
+            "folder": str(self.folder),
+        }
+
+    def _must_stop(self, caught: list[int]) -> bool:
+        """Whether any rank was told to stop; ranks ask each other only now and then, and agree on the step."""
+        if parallel.world_size() == 1:
+            return bool(caught)
+        return self.engine.step % 10 == 0 and self._stop(caught) > 0
+
+    def _stop(self, caught: list[int]) -> int:
+        number = torch.tensor(caught[0] if caught else 0, device=self.device)
+        if parallel.initialized():
+            dist.all_reduce(number, op=dist.ReduceOp.MAX)
+        return int(number)
+
+
+@contextmanager
+def catch_signals() -> Iterator[list[int]]:
+    """Collect SIGINT and SIGTERM instead of dying; a second SIGINT interrupts at once."""
+    caught: list[int] = []
+
+    def handler(number: int, frame: FrameType | None) -> None:
+        if caught and number == signal.SIGINT:
+            raise KeyboardInterrupt
+        caught.append(number)
+        log.info("%s: saving and stopping", signal.Signals(number).name)
+
+    try:
+        before = {number: signal.signal(number, handler) for number in (signal.SIGINT, signal.SIGTERM)}
+    except ValueError:  # not in the main thread, where signals cannot be caught: a launcher does it
+        yield caught
+        return
+    try:
+        yield caught
+    finally:
+        for number, previous in before.items():
+            signal.signal(number, previous)
