@@ -34,5 +34,9 @@ class Interrupted(Exception):
     """The run was told to stop (SIGINT, SIGTERM) and has saved itself."""
 
     def __init__(self, signal_number: int, checkpoint: Path) -> None:
-        super().__init__(f"stopped by {signal.Signals(signal_number).name}; resume={checkpoint} goes on")
+        super().__init__(signal_number, checkpoint)
         self.signal_number = signal_number
+        self.checkpoint = checkpoint
+
+    def __str__(self) -> str:
+        return f"stopped by {signal.Signals(self.signal_number).name}; resume={self.checkpoint} goes on"

@@ -23,41 +23,43 @@ Task = Callable[["DictConfig"], "float | None"]
 INTERRUPTED, TERMINATED, BROKEN_PIPE = 130, 143, 141
 
 
-def run(task: Task, name: str) -> int:
+def run(task: Task, name: str, check: Callable[[Any], None]) -> int:
     """Run `task` under the primary config `conf/<name>.yaml`, as the command `gan-<name>`.
 
+    `check` raises UserError for a config (typed, built) whose run could only fail.
     Returns the exit code: 0, 2 for a user's mistake, 1 for a failed run, 130 or 143 when interrupted.
     """
-    program = f"gan-{name}"
+    catalogue = Catalogue.of(name, sys.argv[1:])
     try:
-        code = _run(task, name, program, sys.argv[1:])
+        code = _run(task, catalogue, check, sys.argv[1:])
         sys.stdout.flush()
         return code
     except BrokenPipeError:  # `gan-train --help | head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return BROKEN_PIPE
     except KeyboardInterrupt:
-        print(f"{program}: interrupted", file=sys.stderr)
+        print(f"{catalogue.program}: interrupted", file=sys.stderr)
         return INTERRUPTED
 
 
-def _run(task: Task, name: str, program: str, argv: list[str]) -> int:
+def _run(task: Task, catalogue: Catalogue, check: Callable[[Any], None], argv: list[str]) -> int:
     if "--help" in argv or "-h" in argv:
-        from gan_experiments.cli.help import show
+        from gan_experiments.cli.help import text
 
-        show(program, name, argv)
+        print(text(catalogue))
         return 0
     if "--version" in argv:
-        _show_versions()
+        print(_versions())
         return 0
     full_error = os.environ.get("HYDRA_FULL_ERROR") == "1"
     from gan_experiments.cli import arguments, jobs, messages, sweeps
 
-    job = jobs.Job(task, program, full_error)
+    job = jobs.Job(task, catalogue, full_error)
+    sweeps.session = session = sweeps.Session(check, catalogue)
     try:
-        parsed = arguments.parse(argv, name)
-        with _hydra_environment(program, parsed):
-            _hydra_main(job, name, untyped=parsed.untyped)
+        parsed = arguments.parse(argv, catalogue)
+        with _hydra_environment(catalogue.program, parsed):
+            _hydra_main(job, catalogue.name, untyped=parsed.untyped)
     except SystemExit as stop:
         if stop.code not in (0, None):
             job.exit_code = stop.code if isinstance(stop.code, int) else 1
@@ -65,16 +67,12 @@ def _run(task: Task, name: str, program: str, argv: list[str]) -> int:
         job.exit_code = INTERRUPTED
     except (Exception, sweeps.Refused) as stop:
         error = stop.error if isinstance(stop, sweeps.Refused) else stop
-        message = messages.explain(error)
+        message = messages.explain(error, catalogue)
         if message is None or full_error:
             traceback.print_exception(error)
-        print(f"{program}: error: {message or messages.one_line(error)}", file=sys.stderr)
+        print(f"{catalogue.program}: error: {message or messages.one_line(error)}", file=sys.stderr)
         job.exit_code = 1 if message is None else 2
-    finally:
-        sweep, sweeps.current = sweeps.current, None
-    if sweep is not None:
-        return sweep.report(job.exit_code)
-    return job.exit_code
+    return session.sweep.report(job.exit_code) if session.sweep else job.exit_code
 
 
 def _hydra_main(job: Callable[[DictConfig], Any], name: str, untyped: bool) -> None:
@@ -113,9 +111,9 @@ def _hydra_environment(program: str, arguments: Arguments) -> Iterator[None]:
             os.environ["HYDRA_FULL_ERROR"] = full_error
 
 
-def _show_versions() -> None:
+def _versions() -> str:
     from importlib.metadata import version
 
     from gan_experiments import __version__
 
-    print(f"gan-experiments {__version__} (hydra-core {version('hydra-core')}, torch {version('torch')})")
+    return f"gan-experiments {__version__} (hydra-core {version('hydra-core')}, torch {version('torch')})"

@@ -52,6 +52,10 @@ class Catalogue:
         folders = [own, *os.environ.get("GAN_CONF", "").split(os.pathsep)]
         return cls(name, (*(Path(folder) for folder in folders if folder), conf_dir()))
 
+    @property
+    def program(self) -> str:
+        return f"gan-{self.name}"
+
     @cached_property
     def groups(self) -> dict[str, dict[str, str]]:
         """`{group: {option: its first comment line}}`; options that begin with _ are parts of others."""
@@ -77,6 +81,12 @@ class Catalogue:
         if "train" in self.defaults:
             keys += _settings(self._lines(f"train/{self.defaults['train'].value}.yaml"), "train.")
         return keys
+
+    def files_that_choose(self, group: str, option: str) -> list[Path]:
+        """The config files whose defaults lists ask for an option."""
+        choice = re.compile(rf"^\s*- .*\b{re.escape(group)}(@\S+)?: *{re.escape(option)}\s*(#|$)", re.MULTILINE)
+        paths = [path for folder in self.folders for path in sorted(folder.glob("**/*.yaml"))]
+        return [path for path in paths if choice.search(path.read_text(encoding="utf-8", errors="replace"))]
 
     def _lines(self, path: str) -> list[str]:
         for folder in self.folders:

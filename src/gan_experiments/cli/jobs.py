@@ -19,12 +19,14 @@ from pathlib import Path
 from typing import Any
 
 from hydra.core.hydra_config import HydraConfig
+from hydra.errors import HydraException
 from hydra.types import RunMode
-from omegaconf import DictConfig, OmegaConf, open_dict
+from omegaconf import DictConfig, OmegaConf, read_write
+from omegaconf.errors import OmegaConfBaseException
 
 from gan_experiments.cli import messages, resume
 from gan_experiments.cli.app import INTERRUPTED, TERMINATED, Task
-from gan_experiments.cli.catalogue import override_key
+from gan_experiments.cli.catalogue import Catalogue, override_key
 from gan_experiments.errors import Interrupted, RunError, UserError
 
 log = logging.getLogger("gan_experiments")
@@ -32,6 +34,7 @@ failures = logging.getLogger("gan_experiments.failure")  # goes to the run's log
 
 RECORD = Path(".hydra/job.json")
 MAX_NAME = 200  # bytes; file systems allow 255
+MISTAKES = (HydraException, OmegaConfBaseException)  # a UserError is a HydraException
 NOT_IN_NAME = ("sweep", "resume", "paths.data", "paths.outputs")
 
 
@@ -42,9 +45,9 @@ class Job:
     the run's log, writes what became of the job to `.hydra/job.json` and keeps the exit code.
     """
 
-    def __init__(self, task: Task, program: str, full_error: bool) -> None:
+    def __init__(self, task: Task, catalogue: Catalogue, full_error: bool) -> None:
         self.task = task
-        self.program = program
+        self.catalogue = catalogue
         self.full_error = full_error
         self.exit_code = 0
 
@@ -86,7 +89,7 @@ class Job:
     def _fail(self, error: BaseException, folder: Path, hydra: DictConfig) -> dict[str, Any]:
         if isinstance(error, SystemExit) and error.code in (INTERRUPTED, TERMINATED):
             raise error
-        message = messages.explain(error)
+        message = messages.explain(error, self.catalogue) if isinstance(error, MISTAKES) else None
         log_file = folder / f"{hydra.job.name}.log"
         self.exit_code = 1 if message is None else 2
         unexpected = message is None and not isinstance(error, RunError)
@@ -97,17 +100,17 @@ class Job:
             failures.error("%s", message)
         if self.full_error or (unexpected and hydra.mode == RunMode.RUN):
             traceback.print_exception(error)
-        print(f"{self.program}: error: {message}", file=sys.stderr)
+        print(f"{self.catalogue.program}: error: {message}", file=sys.stderr)
         return {"error": messages.one_line(error), "exit_code": self.exit_code}
 
 
 def portable(cfg: DictConfig) -> dict[str, Any]:
     """The resolved settings that decide what a run computes: without where its files are."""
     cfg = cfg.copy()
-    with open_dict(cfg):
-        cfg.paths = {"data": "data", "outputs": "outputs"}
-        for key in ("resume", "sweep"):
-            cfg.pop(key, None)
+    with read_write(cfg):
+        for where in cfg.paths:
+            cfg.paths[where] = where
+        cfg.resume = cfg.sweep = None
     container = OmegaConf.to_container(cfg, resolve=True, enum_to_str=True)
     settings: dict[str, Any] = json.loads(json.dumps(container))
     return settings

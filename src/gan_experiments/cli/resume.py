@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from pathlib import Path
 from typing import Any
 
@@ -55,7 +54,12 @@ def locate(config: DictConfig) -> str | None:
     if run is not None:
         with open_dict(config.hydra.run):
             config.hydra.run.dir = str(run)
-    return f"Resuming from {os.path.relpath(config.resume)}"
+    return f"Resuming from {shown(Path(config.resume))}"
+
+
+def shown(path: Path) -> str:
+    """A path as the user would type it: relative where it lies below the current folder."""
+    return str(path.relative_to(Path.cwd())) if path.is_relative_to(Path.cwd()) else str(path)
 
 
 def run_of(checkpoint: Path) -> Path | None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,13 +15,15 @@ if TYPE_CHECKING:
 
 def main() -> int:
     """The console command; returns the exit code."""
-    return run(task, "train")
+    return run(task, "train", check)
 
 
 def task(cfg: DictConfig) -> float | None:
     """Train as `cfg` says; returns the metric that a search optimises, `metrics.best`."""
     from hydra.core.hydra_config import HydraConfig
     from omegaconf import OmegaConf
+
+    from gan_experiments.cli.resume import shown
 
     hydra = HydraConfig.get()
     folder = Path(hydra.runtime.output_dir)
@@ -33,8 +34,15 @@ def task(cfg: DictConfig) -> float | None:
         "overrides": list(hydra.overrides.task),
     }
     metrics = start(config, folder, record)
-    print(f"Run folder: {os.path.relpath(folder)}")
+    print(f"Run folder: {shown(folder)}")
     return metrics.get(getattr(config.metrics, "best", None) or "")
+
+
+def check(config: Config) -> None:
+    """Refuse, before anything is written, what could not be trained."""
+    from gan_experiments.training.run import check
+
+    check(config)
 
 
 def start(config: Config, folder: Path, record: dict[str, Any]) -> dict[str, float]:

@@ -1,9 +1,30 @@
 """Data sets, decoded once to uint8, and the loader that feeds training."""
 
 from gan_experiments.data.base import Data, ImageSet
+from gan_experiments.data.celeba import CelebA
+from gan_experiments.data.cifar10 import Cifar10
 from gan_experiments.data.digits import Digits
+from gan_experiments.data.domain_folders import DomainFolders
+from gan_experiments.data.fashion_mnist import FashionMnist
+from gan_experiments.data.folder import Folder
+from gan_experiments.data.horse2zebra import Horse2Zebra
 from gan_experiments.data.loader import Loader
-from gan_experiments.data.mnist import FashionMnist, Mnist
+from gan_experiments.data.mnist import Mnist
 from gan_experiments.data.npz import Npz
+from gan_experiments.data.stl10 import Stl10
 
-__all__ = ["Data", "Digits", "FashionMnist", "ImageSet", "Loader", "Mnist", "Npz"]
+__all__ = [
+    "CelebA",
+    "Cifar10",
+    "Data",
+    "Digits",
+    "DomainFolders",
+    "FashionMnist",
+    "Folder",
+    "Horse2Zebra",
+    "ImageSet",
+    "Loader",
+    "Mnist",
+    "Npz",
+    "Stl10",
+]

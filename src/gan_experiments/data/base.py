@@ -13,12 +13,12 @@ import numpy as np
 from numpy.typing import NDArray
 from omegaconf import MISSING
 
-from gan_experiments.data import download
+from gan_experiments.data import cache, download, files
 from gan_experiments.data.download import Remote
-from gan_experiments.errors import UserError, did_you_mean
+from gan_experiments.data.transforms import Pixels
+from gan_experiments.errors import UserError
 from gan_experiments.types import ImageShape
 
-Pixels = NDArray[np.uint8]
 Labels = NDArray[np.int64]
 
 
@@ -79,11 +79,11 @@ class Data:
     flip: bool = MISSING
 
     domains: ClassVar[int] = 1
-    splits: ClassVar[tuple[str, ...]] = ("train", "test")
     folders: ClassVar[
         tuple[str, ...]
     ] = ()  # under the root: where files are put (first) and looked for (all)
     remotes: ClassVar[tuple[Remote, ...]] = ()
+    unpacked: ClassVar[str] = ""  # the folder inside the archive, if `remotes` is one archive
 
     def __post_init__(self) -> None:
         if self.channels not in (1, 3):
@@ -97,22 +97,30 @@ class Data:
     def shape(self) -> ImageShape:
         return ImageShape(self.channels, self.image_size)
 
+    @classmethod
+    def option(cls) -> str:
+        """The name on the command line, as in data=mnist: that of the module."""
+        return cls.__module__.rpartition(".")[2]
+
+    def splits(self) -> tuple[str, ...]:
+        """The splits that `load` knows."""
+        return ("train", "test")
+
     def load(self, split: str, root: Path) -> ImageSet:
         """The split "train" or "test" under the folder `root`; raises UserError for what cannot be had or read."""
-        if split not in self.splits:
-            known = " and ".join(f"'{name}'" for name in self.splits)
-            raise UserError(
-                f"data={self.option} has no split '{split}', only {known}{did_you_mean(split, self.splits)}"
-            )
+        name, splits = self.option(), self.splits()
+        if split not in splits:
+            known = " and ".join(f"'{known}'" for known in splits)
+            raise UserError(f"data={name} has no split '{split}' here, only {known}")
         self.fetch(root)
-        images = self.read(split, Path(root))
+        images = self.read(split, root)
         if self.num_classes == 0:
             images.labels = None
         elif images.labels is None:
-            raise UserError(f"data={self.option} has no labels here; set data.num_classes=0")
+            raise UserError(f"data={name} has no labels here; set data.num_classes=0")
         elif not 0 <= images.labels.min() <= images.labels.max() < self.num_classes:
             raise UserError(
-                f"data.num_classes is {self.num_classes}, but the labels of data={self.option} go from "
+                f"data.num_classes is {self.num_classes}, but the labels of data={name} go from "
                 f"{images.labels.min()} to {images.labels.max()}"
             )
         return images
@@ -121,35 +129,59 @@ class Data:
         """Decode one split whose files are there: what each data set defines."""
         raise NotImplementedError
 
-    @property
-    def option(self) -> str:
-        """The name on the command line, as in data=mnist."""
-        return type(self).__module__.rpartition(".")[2]
-
-    def find(self, name: str, root: Path) -> Path | None:
+    @classmethod
+    def find(cls, name: str, root: Path) -> Path | None:
         """Where the file or folder `name` of this set lies, or None."""
-        places = (root / folder / name for folder in self.folders)
-        return next((place for place in places if place.exists()), None)
+        places = [*(root / folder for folder in cls.folders), cache.folder(root)]
+        return next((place / name for place in places if (place / name).exists()), None)
 
-    def fetch(self, root: Path) -> None:
-        """Download what is missing under `root`; raises UserError where that fails."""
-        for remote in self.remotes:
-            if self.find(remote.name, root) is None:
-                download.fetch(remote, root / self.folders[0])
+    @classmethod
+    def missing(cls, root: Path) -> list[Remote]:
+        """The files that `fetch` would download."""
+        if cls.unpacked and cls.find(cls.unpacked, root):
+            return []
+        return [remote for remote in cls.remotes if cls.find(remote.name, root) is None]
+
+    @classmethod
+    def fetch(cls, root: Path) -> None:
+        """Download and unpack what is missing under `root`; raises UserError where that fails."""
+        for remote in cls.missing(root):
+            download.fetch(remote, root / cls.folders[0])
+        if cls.unpacked and cls.find(cls.unpacked, root) is None:
+            (archive,) = (cls.find(remote.name, root) for remote in cls.remotes)
+            assert archive is not None
+            into = archive.parent if files.writable(archive.parent) else cache.folder(root)
+            files.unpack(archive, cls.unpacked, into)
+
+    @classmethod
+    def contents(cls) -> dict[str, str]:
+        """The md5 of each file in the folder `unpacked`, where they are published."""
+        return {}
 
     def check(self, root: Path) -> list[str]:
         """Every problem found, one sentence each: files missing or changed, splits that cannot be read."""
-        problems = []
+        problems = [
+            f"{remote.name} is missing, expected in {root / self.folders[0]}" for remote in self.missing(root)
+        ]
         for remote in self.remotes:
             file = self.find(remote.name, root)
-            if file is None:
-                problems.append(f"{remote.name} is missing: expected in {root / self.folders[0]}")
-            elif wrong := download.mismatch(remote, file):
+            if file and (wrong := download.mismatch(file, remote.md5)):
                 problems.append(wrong)
-        if not problems:
-            for split in self.splits:
-                try:
-                    self.load(split, root)
-                except UserError as error:
-                    problems.append(str(error))
+        unpacked = self.find(self.unpacked, root) if self.unpacked else None
+        for name, md5 in self.contents().items() if unpacked else ():
+            assert unpacked is not None
+            if not (unpacked / name).is_file():
+                problems.append(f"{unpacked / name} is missing")
+            elif wrong := download.mismatch(unpacked / name, md5):
+                problems.append(wrong)
+        return problems or self.check_splits(root)
+
+    def check_splits(self, root: Path) -> list[str]:
+        """The problems of decoding every split, once the files are known to be right."""
+        problems = []
+        for split in self.splits():
+            try:
+                self.load(split, root)
+            except UserError as error:
+                problems.append(str(error))
         return problems

@@ -9,12 +9,10 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
 from gan_experiments.data import files
+from gan_experiments.data.transforms import Pixels
 from gan_experiments.errors import UserError
-
-Pixels = NDArray[np.uint8]
 
 
 def folder(root: Path) -> Path:
@@ -31,15 +29,12 @@ def cached(
     transform: Mapping[str, object],
     decode: Callable[[], tuple[tuple[int, ...], Iterable[Pixels]]],
 ) -> Pixels:
-    """The uint8 array mapped from the cache file, which is made once from `decode`: a shape and, in pieces, the rows.
+    """The uint8 array mapped from the cache file, which is made once from `decode`: a shape, and rows in pieces.
 
-    The file's name holds a key made of the sources' names, sizes and times and of the transform. The map is
-    copy-on-write: writing to it never reaches the file.
+    The file's name holds `name` and a key made of the sources' names, sizes and times and of the transform.
+    The map is copy-on-write: writing to it never reaches the file.
     """
-    stats = [(source.name, source.stat()) for source in sources]
-    stamps = [(source, stat.st_size, stat.st_mtime_ns) for source, stat in stats]
-    key = hashlib.sha256(json.dumps([stamps, transform]).encode()).hexdigest()[:16]
-    file = folder(root) / f"{name}-{key}.npy"
+    file = folder(root) / f"{name}-{_key(sources, transform)}.npy"
     try:
         if not file.is_file():
             with files.exclusively(file):
@@ -51,9 +46,16 @@ def cached(
     return pixels
 
 
+def _key(sources: Sequence[Path], transform: Mapping[str, object]) -> str:
+    base = len(os.path.commonpath([source.parent for source in sources]))  # moving the whole changes nothing
+    stats = [(str(source)[base:], source.stat()) for source in sources]
+    stamps = [(source, stat.st_size, stat.st_mtime_ns) for source, stat in stats]
+    return hashlib.sha256(json.dumps([stamps, transform]).encode()).hexdigest()[:16]
+
+
 def _write(file: Path, shape: tuple[int, ...], pieces: Iterable[Pixels]) -> None:
     # Written in order and not through a map: a full disk is then an error and not a bus error.
-    partial = file.with_suffix(".part")
+    partial = file.with_suffix(f".{os.getpid()}.part")
     try:
         with open(partial, "wb") as out:
             header = {"descr": "|u1", "fortran_order": False, "shape": shape}

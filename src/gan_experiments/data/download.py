@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import http.client
+import ssl
+import time
 import urllib.error
 import urllib.request
 from dataclasses import dataclass
@@ -11,7 +13,8 @@ from pathlib import Path
 from gan_experiments.data import files
 from gan_experiments.errors import UserError
 
-ATTEMPTS = 5
+ATTEMPTS = 3  # in vain, one after the other
+PAUSE = 1.0  # seconds between them
 TIMEOUT = 30.0  # seconds without a byte
 BLOCK = 1 << 18
 
@@ -77,12 +80,12 @@ def _fetch(remote: Remote, target: Path) -> None:
     )
 
 
-def mismatch(remote: Remote, file: Path) -> str:
-    """What is wrong with `file` in one sentence, or an empty string."""
-    if not remote.md5 and not _note(file).is_file():
+def mismatch(file: Path, md5: str | None) -> str:
+    """What is wrong with a file whose published checksum is `md5`, in one sentence, or an empty string."""
+    if md5 is None and not _note(file).is_file():
         return ""
-    algorithm = "md5" if remote.md5 else "sha256"
-    expected = remote.md5 or _note(file).read_text().strip()
+    algorithm = "md5" if md5 else "sha256"
+    expected = md5 or _note(file).read_text().strip()
     found = files.digest(file, algorithm)
     if found == expected:
         return ""
@@ -95,25 +98,28 @@ def _note(target: Path) -> Path:
 
 def _transfer(url: str, part: Path) -> None:
     """Bring `part` to the full length of `url`; every attempt goes on where the last one ended."""
-    for attempt in range(ATTEMPTS):
+    in_vain = 0
+    while True:
         before = part.stat().st_size if part.exists() else 0
         try:
-            _attempt(url, part, before)
-            return
+            return _attempt(url, part, before)
         except urllib.error.HTTPError as error:
             if error.code == http.client.REQUESTED_RANGE_NOT_SATISFIABLE and before:
+                if error.headers.get("Content-Range") == f"bytes */{before}":
+                    return None  # it was complete
                 part.unlink()  # longer than the file: not a part of it
                 continue
             raise BrokenTransferError(f"HTTP status {error.code} ({error.reason})") from error
         except urllib.error.URLError as error:
             raise BrokenTransferError(f"no connection ({error.reason})") from error
-        except (http.client.HTTPException, ConnectionError, TimeoutError, BrokenTransferError) as error:
-            progressed = part.exists() and part.stat().st_size > before
-            if not progressed and attempt > 0:
-                raise BrokenTransferError(
-                    f"the connection broke off ({error or type(error).__name__})"
-                ) from error
-    raise BrokenTransferError(f"the connection broke off {ATTEMPTS} times")
+        except (http.client.HTTPException, ConnectionError, TimeoutError, ssl.SSLError) as error:
+            reason = str(error) or type(error).__name__
+        except BrokenTransferError as error:
+            reason = str(error)
+        in_vain = 0 if part.exists() and part.stat().st_size > before else in_vain + 1
+        if in_vain == ATTEMPTS:
+            raise BrokenTransferError(f"the connection broke off: {reason}")
+        time.sleep(PAUSE)
 
 
 def _attempt(url: str, part: Path, start: int) -> None:

@@ -12,7 +12,8 @@ import torch
 from torch import Tensor
 
 from gan_experiments import parallel
-from gan_experiments.data.base import ImageSet, Pixels
+from gan_experiments.data.base import ImageSet
+from gan_experiments.data.transforms import Pixels
 from gan_experiments.errors import UserError
 from gan_experiments.types import Batch
 

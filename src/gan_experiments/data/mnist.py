@@ -1,4 +1,4 @@
-"""MNIST and Fashion-MNIST, in the idx format."""
+"""MNIST, and the idx format."""
 
 from __future__ import annotations
 
@@ -31,7 +31,8 @@ def read_idx(file: Path) -> NDArray[np.uint8]:
     return np.frombuffer(content, np.uint8, offset=start).reshape(shape).copy()
 
 
-def _remotes(mirrors: tuple[str, ...], *md5s: str) -> tuple[Remote, ...]:
+def idx_remotes(mirrors: tuple[str, ...], *md5s: str) -> tuple[Remote, ...]:
+    """The four files of a set in MNIST's form."""
     kinds = ("train-images-idx3", "train-labels-idx1", "t10k-images-idx3", "t10k-labels-idx1")
     names = (f"{kind}-ubyte.gz" for kind in kinds)
     return tuple(
@@ -45,7 +46,7 @@ class Mnist(Data):
     """70,000 handwritten digits of 28x28 pixels (LeCun et al. 1998); at 32 pixels they get a black margin."""
 
     folders = ("MNIST/raw", "mnist")
-    remotes = _remotes(
+    remotes = idx_remotes(
         ("https://ossci-datasets.s3.amazonaws.com/mnist/", "http://yann.lecun.com/exdb/mnist/"),
         "f68b3c2dcbeaaa9fbdd348bbdeb94873",
         "d53e105ee54ea40749a09fcbcd1e9432",
@@ -57,10 +58,11 @@ class Mnist(Data):
         super().__post_init__()
         if self.image_size not in (28, 32):
             raise UserError(
-                f"data.image_size must be 28 or 32 (a margin of 2) for {self.option}, not {self.image_size}"
+                f"data.image_size must be 28 or 32 (a margin of 2) for {self.option()}, not {self.image_size}"
             )
 
-    def find(self, name: str, root: Path) -> Path | None:
+    @classmethod
+    def find(cls, name: str, root: Path) -> Path | None:
         return super().find(name, root) or super().find(name.removesuffix(".gz"), root)
 
     def read(self, split: str, root: Path) -> ImageSet:
@@ -71,22 +73,8 @@ class Mnist(Data):
         )
         if images.shape != (len(labels), 28, 28):
             raise UserError(
-                f"data={self.option}: {len(labels)} labels do not go with images of shape {images.shape}"
+                f"data={self.option()}: {len(labels)} labels do not go with images of shape {images.shape}"
             )
         margin = (self.image_size - 28) // 2
         images = np.pad(images, ((0, 0), (margin, margin), (margin, margin)))[:, None]
         return ImageSet(to_channels(images, self.channels), labels.astype(np.int64))
-
-
-@dataclass
-class FashionMnist(Mnist):
-    """70,000 grey pictures of clothes, 28x28 (Xiao et al. 2017); at 32 pixels they get a black margin."""
-
-    folders = ("FashionMNIST/raw", "fashion_mnist")
-    remotes = _remotes(
-        ("http://fashion-mnist.s3-website.eu-central-1.amazonaws.com/",),
-        "8d4fb7e6c68d591d4c3dfef9ec88bf0d",
-        "25c81989df183df01b3e8a0aad5dffbe",
-        "bef4ecab320f06d8554ea6380940ec79",
-        "bb300cfdad3c16e7a12a480ee83cd310",
-    )

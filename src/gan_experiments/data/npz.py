@@ -13,8 +13,8 @@ from numpy.lib.npyio import NpzFile
 from omegaconf import MISSING
 
 from gan_experiments.data import cache
-from gan_experiments.data.base import Data, ImageSet, Pixels
-from gan_experiments.data.transforms import center_crop, resize, to_channels
+from gan_experiments.data.base import Data, ImageSet
+from gan_experiments.data.transforms import Pixels, center_crop, resize, to_channels
 from gan_experiments.errors import UserError
 
 

@@ -8,13 +8,13 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 from PIL import Image, ImageOps
 
 from gan_experiments.data import cache
-from gan_experiments.data.cache import Pixels
-from gan_experiments.data.transforms import center_crop, resize
+from gan_experiments.data.transforms import Pixels, center_crop, resize
 from gan_experiments.errors import UserError
 
 SUFFIXES = {".bmp", ".jpeg", ".jpg", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp"}
@@ -46,7 +46,8 @@ class Fit:
         if self.crop and min(planes.shape[2:]) < self.crop:
             height, width = planes.shape[2:]
             raise UserError(f"{name} is {width}x{height} pixels, too small for data.crop={self.crop}")
-        return resize(center_crop(planes, self.crop), self.size)[0]
+        (fitted,) = resize(center_crop(planes, self.crop), self.size)
+        return cast(Pixels, fitted)
 
 
 def under(folder: Path) -> list[Path]:
@@ -54,7 +55,9 @@ def under(folder: Path) -> list[Path]:
     if not folder.is_dir():
         raise UserError(f"there is no folder {folder}")
     found = sorted(
-        path for path in folder.rglob("*") if path.suffix.lower() in SUFFIXES and not path.name.startswith(".")
+        path
+        for path in folder.rglob("*")
+        if path.suffix.lower() in SUFFIXES and not path.name.startswith(".")
     )
     if not found:
         raise UserError(f"{folder} has no images ({', '.join(sorted(SUFFIXES))})")
@@ -64,24 +67,32 @@ def under(folder: Path) -> list[Path]:
 def decode_all(
     name: str, root: Path, sources: Sequence[Path], fit: Fit, names: Sequence[str], read: Reader
 ) -> Pixels:
-    """The pictures that `read` gives for `names`, decoded once into the cache; `sources` are the files behind."""
+    """The pictures that `read` gives for `names`, decoded once into the cache.
+
+    `name` (the set and its split) and `sources` (the files where the pictures lie) say when they are the same.
+    """
 
     def pieces() -> Iterator[Pixels]:
         from tqdm import tqdm
 
-        with ThreadPoolExecutor(os.cpu_count()) as pool, tqdm(total=len(names), leave=False, disable=None) as bar:
+        with (
+            ThreadPoolExecutor(os.cpu_count()) as pool,
+            tqdm(total=len(names), leave=False, disable=None) as bar,
+        ):
             for start in range(0, len(names), CHUNK):
                 part = names[start : start + CHUNK]
                 yield np.stack(list(pool.map(lambda name: fit.decode(read(name), name), part)))
                 bar.update(len(part))
 
     shape = (len(names), fit.channels, fit.size, fit.size)
-    return cache.cached(name, root, sources, asdict(fit) | {"names": cache.key(names)}, lambda: (shape, pieces()))
+    return cache.cached(name, root, sources, asdict(fit), lambda: (shape, pieces()))
 
 
 def decode_files(name: str, root: Path, files: Sequence[Path], fit: Fit) -> Pixels:
     """`decode_all` of files on disk."""
-    return decode_all(name, root, files, fit, [str(file) for file in files], lambda file: Path(file).read_bytes())
+    return decode_all(
+        name, root, files, fit, [str(file) for file in files], lambda file: Path(file).read_bytes()
+    )
 
 
 def unreadable(files: Sequence[Path], fit: Fit) -> list[str]:

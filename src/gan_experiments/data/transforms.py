@@ -9,8 +9,10 @@ from numpy.typing import NDArray
 
 from gan_experiments.errors import UserError
 
+Pixels = NDArray[np.uint8]
 
-def to_channels(images: NDArray[np.uint8], channels: int) -> NDArray[np.uint8]:
+
+def to_channels(images: Pixels, channels: int) -> Pixels:
     """uint8 (n, c, h, w) with `channels` channels: grey is repeated, colour becomes ITU-R 601 luminance."""
     have = images.shape[1]
     if have == channels:
@@ -24,7 +26,7 @@ def to_channels(images: NDArray[np.uint8], channels: int) -> NDArray[np.uint8]:
     raise UserError(f"images of {have} channels cannot become images of data.channels={channels}")
 
 
-def resize(images: NDArray[np.uint8], size: int, chunk: int = 256) -> NDArray[np.uint8]:
+def resize(images: Pixels, size: int, chunk: int = 256) -> Pixels:
     """uint8 (n, c, h, w) resized to (n, c, size, size), bilinear with antialiasing."""
     if images.shape[2:] == (size, size):
         return images
@@ -36,7 +38,7 @@ def resize(images: NDArray[np.uint8], size: int, chunk: int = 256) -> NDArray[np
     return out
 
 
-def center_crop(images: NDArray[np.uint8], size: int | None = None) -> NDArray[np.uint8]:
+def center_crop(images: Pixels, size: int | None = None) -> Pixels:
     """The middle square of (n, c, h, w): `size` pixels wide, or as large as fits."""
     height, width = images.shape[2:]
     size = min(size or height, height, width)

@@ -17,7 +17,7 @@ from gan_experiments.metrics.evaluator import FeatureMetrics
 from gan_experiments.metrics.features import Extractor
 
 WEIGHTS = Path(__file__).with_name("lenet_mnist_digits.npz")  # float16, by scripts/train_lenet.py
-SHA256 = "TODO"
+SHA256 = "b58d95442af67ed66a10b2699f6e51953e8b37bf26f18aa60de07720ff1b8c04"
 
 
 class LeNet5(nn.Module):

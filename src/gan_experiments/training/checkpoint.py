@@ -61,14 +61,3 @@ def load(path: Path, device: torch.device | str = "cpu") -> dict[str, Any]:
         )
     return state
 
-
-def find(run: Path) -> Path:
-    """The checkpoint that a run's folder or a checkpoint's path stands for: last.pt of a folder."""
-    if run.is_file():
-        return run
-    for candidate in (run / "checkpoints" / "last.pt", run / "last.pt"):
-        if candidate.is_file():
-            return candidate
-    if not run.exists():
-        raise UserError(f"there is no run or checkpoint {run}")
-    raise UserError(f"{run} has no checkpoint (checkpoints/last.pt)")

@@ -8,11 +8,12 @@ from pathlib import Path
 from typing import Any
 
 import torch.distributed as dist
+from torch.distributed.elastic.multiprocessing.api import SignalException
 from torch.distributed.elastic.multiprocessing.errors import ChildFailedError
 from torch.distributed.launcher.api import LaunchConfig, elastic_launch
 
 from gan_experiments.config import Config
-from gan_experiments.errors import RunError, UserError
+from gan_experiments.errors import Interrupted, RunError, UserError
 
 
 def run(config: Config, folder: Path, record: dict[str, Any]) -> dict[str, float]:
@@ -30,18 +31,21 @@ def run(config: Config, folder: Path, record: dict[str, Any]) -> dict[str, float
     )
     try:
         results = elastic_launch(settings, _rank)(config, folder, record)
+    except SignalException as stop:
+        raise Interrupted(int(stop.sigval), folder / "checkpoints" / "last.pt") from stop
     except ChildFailedError as error:
         rank, failure = error.get_first_failure()
         raise RunError(f"rank {rank} failed: {failure.message}") from error
-    outcome, value = results[0]
-    if outcome == "metrics":
-        return dict(value)
-    raise {"UserError": UserError, "RunError": RunError}[outcome](value)
+    outcome = results[0]
+    if isinstance(outcome, Exception):
+        raise outcome
+    metrics: dict[str, float] = outcome
+    return metrics
 
 
-def _rank(config: Config, folder: Path, record: dict[str, Any]) -> tuple[str, Any]:
-    """One rank; what every rank raises alike comes back as a value, since exceptions do not cross processes."""
-    from gan_experiments.training.run import Interrupted, Run
+def _rank(config: Config, folder: Path, record: dict[str, Any]) -> dict[str, float] | Exception:
+    """One rank; what the ranks raise alike comes back as a value, since exceptions do not cross processes."""
+    from gan_experiments.training.run import Run
 
     device = config.gpu.resolve()
     dist.init_process_group("nccl" if device.type == "cuda" else "gloo")
@@ -49,10 +53,8 @@ def _rank(config: Config, folder: Path, record: dict[str, Any]) -> tuple[str, An
         handlers = [logging.FileHandler(folder / "train.log"), logging.StreamHandler(sys.stdout)]
         logging.basicConfig(level=logging.INFO, format="%(message)s", handlers=handlers)
     try:
-        return "metrics", Run(config, folder, record).train()
-    except UserError as error:
-        return "UserError", str(error)
-    except (RunError, Interrupted) as error:
-        return "RunError", str(error)
+        return Run(config, folder, record).train()
+    except (UserError, RunError, Interrupted) as error:
+        return error
     finally:
         dist.destroy_process_group()

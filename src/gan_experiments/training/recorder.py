@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+import yaml
 from matplotlib.figure import Figure
 from torch import Tensor
 from torch.utils.tensorboard import SummaryWriter
@@ -36,14 +37,14 @@ class Recorder:
         (folder / "samples").mkdir(parents=True, exist_ok=True)
         self.writer = SummaryWriter(str(folder), purge_step=start if start else None, flush_secs=15)
         self._hparams(record)
-        self.writer.add_text("config", f"```yaml\n{record.get('yaml', '')}\n```", start)
+        self.writer.add_text("config", f"```yaml\n{yaml.safe_dump(record['config'], sort_keys=False)}```", start)
         self._began = time.monotonic()
         self._last = (start, self._began)
         self._bar = tqdm(total=steps, initial=start, unit="step", disable=not sys.stderr.isatty(), leave=False)
 
     def _hparams(self, record: Mapping[str, Any]) -> None:
         """List the run in the HPARAMS tab now, with its scalars as live metrics (no experiment summary)."""
-        values = {**record.get("choices", {}), **flatten(record.get("config", {}))}
+        values = {**record["choices"], **flatten(record["config"])}
         _, start, self._end = hparams(values, {})
         assert self.writer.file_writer is not None
         self.writer.file_writer.add_summary(start)

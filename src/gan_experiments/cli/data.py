@@ -1,0 +1,165 @@
+"""`gan-data`: which data sets there are, whether they are here, and what is in them."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import re
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, NoReturn
+
+from gan_experiments.cli.catalogue import Catalogue, conf_dir
+from gan_experiments.cli.command import command
+from gan_experiments.errors import RunError, UserError, did_you_mean
+
+if TYPE_CHECKING:
+    from gan_experiments.data import Data
+
+PROGRAM = "gan-data"
+
+
+def main() -> int:
+    """The console command; returns the exit code."""
+    return command(PROGRAM, _main)
+
+
+def _main() -> None:
+    parser, commands = _parser()
+    words = [word for word in sys.argv[1:] if not word.startswith("-")]
+    if words and words[0] not in commands:
+        raise UserError(f"there is no command '{words[0]}'{did_you_mean(words[0], commands)}")
+    arguments, more = parser.parse_known_args()
+    if arguments.command == "list":
+        _list(arguments.root)
+        return
+    settings = arguments.settings + more  # argparse leaves those behind an option
+    for setting in settings:
+        if "=" not in setting or setting.startswith("-"):
+            raise UserError(f"'{setting}' is no setting; settings are written key=value")
+    actions = {"fetch": _fetch, "check": _check, "prepare": _prepare}
+    actions[arguments.command](arguments.name, settings, arguments.root)
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        raise UserError(message)
+
+
+def _parser() -> tuple[_Parser, list[str]]:
+    parser = _Parser(prog=PROGRAM, description="Look at, download, verify and decode data sets.")
+    root = _Parser(add_help=False)
+    root.add_argument(
+        "--root",
+        type=Path,
+        default=Path(os.environ.get("GAN_DATA") or "data"),
+        metavar="DIR",
+        help="the folder of the data ($GAN_DATA, else ./data)",
+    )
+    one = _Parser(add_help=False, parents=[root])
+    one.add_argument("name", metavar="NAME", help="a data set, as in data=NAME")
+    one.add_argument(
+        "settings", nargs="*", metavar="key=value", help="its settings: image_size=64, path=my/images"
+    )
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
+    commands.add_parser("list", parents=[root], help="every data set, and whether it is here")
+    commands.add_parser("fetch", parents=[one], help="download what is missing")
+    commands.add_parser("check", parents=[one], help="verify checksums, counts and every image")
+    commands.add_parser("prepare", parents=[one], help="decode into the cache and count")
+    return parser, list(commands.choices)
+
+
+def _list(root: Path) -> None:
+    options = _options()
+    width = max(map(len, options))
+    for name, description in options.items():
+        print(f"{name:{width}}  {description}\n{'':{width}}  {_state(_kind(name), root)}")
+
+
+def _state(kind: type[Data], root: Path) -> str:
+    if not kind.remotes:
+        return "nothing to download: your own files" if "path" in kind.__annotations__ else "ready"
+    if missing := kind.missing(root):
+        names = ", ".join(remote.name for remote in missing)
+        return f"not here: expected in {root / kind.folders[0]}: {names}"
+    found = (kind.unpacked and kind.find(kind.unpacked, root)) or kind.find(kind.remotes[0].name, root)
+    return f"here: {found}"
+
+
+def _fetch(name: str, settings: list[str], root: Path) -> None:
+    kind = _kind(name)
+    kind.fetch(root)
+    print(f"{name} is here" if kind.remotes else f"{name} has nothing to download")
+
+
+def _check(name: str, settings: list[str], root: Path) -> None:
+    problems = _compose(name, settings).check(root)
+    if problems:
+        raise RunError(f"{name}: {len(problems)} found wrong\n" + "\n".join(f"  {text}" for text in problems))
+    print(f"{name} is complete and readable")
+
+
+def _prepare(name: str, settings: list[str], root: Path) -> None:
+    import numpy as np
+
+    data = _compose(name, settings)
+    for split in data.splits():
+        images = data.load(split, root)
+        print(f"{name} {split}: {len(images)} images of {'x'.join(map(str, images.images.shape[1:]))}")
+        if images.other is not None:
+            print(f"  second domain: {len(images.other)} images")
+        if images.labels is not None:
+            counts = np.bincount(images.labels, minlength=data.num_classes)
+            print("  per class: " + ", ".join(map(str, counts)))
+
+
+def _options() -> dict[str, str]:
+    """Every data set with its one line."""
+    return Catalogue.of("train", []).groups["data"]
+
+
+def _kind(name: str) -> type[Data]:
+    """The class of a data set, from the text of its YAML: no composing, and no value need be given."""
+    from gan_experiments.components import find
+
+    if name not in _options():
+        raise UserError(f"there is no data set '{name}'{did_you_mean(name, _options())}")
+    files = (folder / "data" / f"{name}.yaml" for folder in Catalogue.of("train", []).folders)
+    text = next(file for file in files if file.is_file()).read_text(encoding="utf-8")
+    if schema := re.search(r"^ *- /schema/data@_here_: *(\S+)", text, re.MULTILINE):
+        return find("data", schema[1])
+    parent = re.search(r"^ *- (\w+)\s*$", text.replace("_self_", ""), re.MULTILINE)
+    if parent is None:
+        raise UserError(
+            f"data/{name}.yaml names no class; its defaults begin with /schema/data@_here_: CLASS"
+        )
+    return _kind(parent[1])
+
+
+def _compose(name: str, settings: list[str]) -> Data:
+    """The data set with settings as on the command line of gan-train, where `data.` may be left out."""
+    import hydra
+    from hydra.errors import HydraException
+    from omegaconf import OmegaConf
+    from omegaconf.errors import OmegaConfBaseException
+
+    from gan_experiments.cli import messages
+    from gan_experiments.components import register
+
+    _kind(name)
+    register()
+    overrides = [f"data={name}", *(f"data.{setting.removeprefix('data.')}" for setting in settings)]
+    version = {"version_base": "1.3"} if hydra.__version__.startswith("1.3.") else {}
+    try:
+        with hydra.initialize_config_dir(str(conf_dir()), job_name=PROGRAM, **version):
+            data: Data = OmegaConf.to_object(hydra.compose("train", overrides).data)  # type: ignore[assignment]
+    except UserError:
+        raise
+    except (HydraException, OmegaConfBaseException) as error:
+        message = messages.explain(error, Catalogue.of("train", []))
+        raise UserError(message or messages.one_line(error)) from error
+    return data
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

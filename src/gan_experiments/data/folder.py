@@ -1,0 +1,59 @@
+"""Any images in a folder."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Optional
+
+import numpy as np
+from omegaconf import MISSING
+
+from gan_experiments.data import pictures
+from gan_experiments.data.base import Data, ImageSet
+from gan_experiments.errors import UserError
+
+
+@dataclass
+class Folder(Data):
+    """Every image below `path`: its middle square (`crop` pixels wide; null: as large as fits), resized.
+
+    `test_path`: the same for the test split, if there is one. With `num_classes` > 0 the folders directly in
+    `path`, in order of name, are the classes.
+    """
+
+    path: str = MISSING
+    test_path: Optional[str] = MISSING  # noqa: UP045
+    crop: Optional[int] = MISSING  # noqa: UP045
+
+    def splits(self) -> tuple[str, ...]:
+        return ("train", "test") if self.test_path else ("train",)
+
+    def read(self, split: str, root: Path) -> ImageSet:
+        folder = self._folder(split)
+        files = pictures.under(folder)
+        images = pictures.decode_files(f"folder-{folder.name}", root, files, self._fit())
+        if not self.num_classes:
+            return ImageSet(images)
+        classes = sorted({file.relative_to(folder).parts[0] for file in files if file.parent != folder})
+        if len(classes) != self.num_classes or any(file.parent == folder for file in files):
+            raise UserError(
+                f"data.num_classes={self.num_classes} needs all images of {folder} in as many folders, "
+                f"one for each class; it has {len(classes)} folders with images"
+            )
+        labels = [classes.index(file.relative_to(folder).parts[0]) for file in files]
+        return ImageSet(images, np.array(labels, np.int64))
+
+    def check_splits(self, root: Path) -> list[str]:
+        unreadable = [
+            problem
+            for split in self.splits()
+            for problem in pictures.unreadable(pictures.under(self._folder(split)), self._fit())
+        ]
+        return unreadable or super().check_splits(root)
+
+    def _folder(self, split: str) -> Path:
+        return Path((self.path if split == "train" else self.test_path) or "").expanduser()
+
+    def _fit(self) -> pictures.Fit:
+        return pictures.Fit(self.channels, self.image_size, self.crop)

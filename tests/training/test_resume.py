@@ -1,0 +1,105 @@
+"""A run that was stopped and resumed is the run that was not, bit for bit."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from gan_experiments.errors import Interrupted, UserError
+from gan_experiments.training import checkpoint
+from gan_experiments.training.run import Run
+
+MODELS = ["gan", "dcgan", "wgan", "wgan_gp", "gan_gp", "sngan", "san"]
+
+
+def same(left: Any, right: Any) -> bool:
+    if isinstance(left, torch.Tensor):
+        return torch.equal(left, right)
+    if isinstance(left, dict):
+        return left.keys() == right.keys() and all(same(left[key], right[key]) for key in left)
+    if isinstance(left, list):
+        return len(left) == len(right) and all(map(same, left, right))
+    return bool(left == right)
+
+
+def state(folder: Path) -> dict[str, Any]:
+    loaded = checkpoint.load(folder / "checkpoints" / "last.pt")
+    return {key: loaded[key] for key in ("engine", "loader", "rng")}
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_twenty_and_twenty_steps_are_forty(model: str, compose: Any, tmp_path: Path) -> None:
+    settings = [f"model={model}", "train.steps=40", "train.checkpoint_every=20", "model.instance_noise=0.1"]
+    config, record = compose(*settings)
+    Run(config, tmp_path / "whole", record).train()
+
+    config, record = compose(*settings)
+    run = Run(config, tmp_path / "parts", record)
+    stop_at(run, 20)
+    with pytest.raises(Interrupted):
+        run.train()
+    torch.manual_seed(12345)  # what another process would have
+    config, record = compose(*settings)
+    config.resume = str(tmp_path / "parts" / "checkpoints" / "last.pt")
+    Run(config, tmp_path / "parts", record).train()
+
+    assert same(state(tmp_path / "whole"), state(tmp_path / "parts"))
+
+
+def stop_at(run: Run, step: int) -> None:
+    """Send the process SIGTERM once `step` updates are done."""
+    iterate = run.engine.iterate
+
+    def iterate_and_stop() -> None:
+        iterate()
+        if run.engine.step == step:
+            os.kill(os.getpid(), signal.SIGTERM)
+
+    run.engine.iterate = iterate_and_stop  # type: ignore[method-assign]
+
+
+def test_killed_process_resumes_to_the_bit(compose: Any, tmp_path: Path) -> None:
+    settings = ["model=san", "train.steps=12", "train.checkpoint_every=4", "train.log_every=4"]
+    config, record = compose(*settings)
+    Run(config, tmp_path / "whole", record).train()
+    script = f"""
+import os, sys
+sys.path.insert(0, {str(Path(__file__).parent.parent)!r})
+import conftest, torch
+torch.set_num_threads(1)
+config, record = conftest.compose.__wrapped__()(*{settings!r})
+from pathlib import Path
+from gan_experiments.training.run import Run
+run = Run(config, Path({str(tmp_path / "parts")!r}), record)
+iterate = run.engine.iterate
+def kill_after_six():
+    iterate()
+    if run.engine.step == 6:
+        os.kill(os.getpid(), 9)
+run.engine.iterate = kill_after_six
+run.train()
+"""
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
+    assert done.returncode == -9, done.stderr
+    config, record = compose(*settings)
+    config.resume = str(tmp_path / "parts" / "checkpoints" / "last.pt")
+    run = Run(config, tmp_path / "parts", record)
+    assert run.engine.step == 4
+    run.train()
+    assert same(state(tmp_path / "whole"), state(tmp_path / "parts"))
+
+
+def test_checkpoint_of_other_networks_is_refused(compose: Any, tmp_path: Path) -> None:
+    config, record = compose("model=gan", "train.steps=2")
+    Run(config, tmp_path, record).train()
+    config, record = compose("model=gan", "network.width=8")
+    config.resume = str(tmp_path / "checkpoints" / "last.pt")
+    with pytest.raises(UserError, match="does not fit this run"):
+        Run(config, tmp_path, record)
