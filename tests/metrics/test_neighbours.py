@@ -9,7 +9,7 @@ from gan_experiments.metrics.neighbours import Cloud, Manifold, _nearest, neighb
 
 
 def compare(generated: torch.Tensor, real: torch.Tensor):
-    return neighbours(generated, Manifold.of(real, real.mean(0)))
+    return neighbours(generated, Manifold.of(real))
 
 
 def naive(generated: torch.Tensor, real: torch.Tensor) -> dict[str, float]:

@@ -52,10 +52,11 @@ def _run(task: Task, catalogue: Catalogue, check: Callable[[Any], None], argv: l
         print(_versions())
         return 0
     full_error = os.environ.get("HYDRA_FULL_ERROR") == "1"
-    from gan_experiments.cli import arguments, jobs, messages, sweeps
+    from gan_experiments.cli import arguments, jobs, messages
+    from gan_experiments.cli.checks import Checks, Refused, Session
 
     job = jobs.Job(task, catalogue, full_error)
-    sweeps.session = session = sweeps.Session(check, catalogue)
+    Checks.session = session = Session(check, catalogue)
     try:
         parsed = arguments.parse(argv, catalogue)
         with _hydra_environment(catalogue.program, parsed):
@@ -64,9 +65,12 @@ def _run(task: Task, catalogue: Catalogue, check: Callable[[Any], None], argv: l
         if stop.code not in (0, None):
             job.exit_code = stop.code if isinstance(stop.code, int) else 1
     except KeyboardInterrupt:
+        print(f"{catalogue.program}: interrupted", file=sys.stderr)
         job.exit_code = INTERRUPTED
-    except (Exception, sweeps.Refused) as stop:
-        error = stop.error if isinstance(stop, sweeps.Refused) else stop
+    except BrokenPipeError:
+        raise
+    except (Exception, Refused) as stop:  # noqa: BLE001
+        error = stop.error if isinstance(stop, Refused) else stop
         message = messages.explain(error, catalogue)
         if message is None or full_error:
             traceback.print_exception(error)

@@ -35,7 +35,7 @@ def parse(argv: list[str], catalogue: Catalogue) -> Arguments:
         if not os.path.isdir(folder):
             raise UserError(f"GAN_CONF: there is no folder {folder}")
     parser = get_args_parser()
-    parser.error = _error  # type: ignore[method-assign, assignment]
+    parser.error = _error  # type: ignore[method-assign]
     known = parser.parse_intermixed_args(argv)
     flags = list(argv)
     for override in known.overrides:
@@ -70,8 +70,8 @@ def _says_nothing(override: str, catalogue: Catalogue) -> bool:
 def _check_form(override: str, catalogue: Catalogue) -> None:
     key, equals, value = override.partition("=")
     if equals and key in catalogue.groups and re.fullmatch(r"null|true|false|[\d.+-]*", value, re.IGNORECASE):
-        options = ", ".join(catalogue.groups[key])
-        raise UserError(f"there is no {override}. Options: {options}")  # Hydra would not name the group
+        listed = ", ".join(catalogue.groups[key])
+        raise UserError(f"there is no {override}. Options: {listed}")  # Hydra would not name the group
     if equals or override.startswith("~"):
         return
     for group, options in catalogue.groups.items():

@@ -84,9 +84,21 @@ class Catalogue:
 
     def files_that_choose(self, group: str, option: str) -> list[Path]:
         """The config files whose defaults lists ask for an option."""
-        choice = re.compile(rf"^\s*- .*\b{re.escape(group)}(@\S+)?: *{re.escape(option)}\s*(#|$)", re.MULTILINE)
-        paths = [path for folder in self.folders for path in sorted(folder.glob("**/*.yaml"))]
-        return [path for path in paths if choice.search(path.read_text(encoding="utf-8", errors="replace"))]
+        choice = re.compile(
+            rf"^\s*- .*\b{re.escape(group)}(@\S+)?: *{re.escape(option)}\s*(#|$)", re.MULTILINE
+        )
+        return [
+            path
+            for path in self._files()
+            if choice.search(path.read_text(encoding="utf-8", errors="replace"))
+        ]
+
+    def unreadable_files(self) -> list[Path]:
+        """The config files that are not UTF-8."""
+        return [path for path in self._files() if not _is_utf8(path)]
+
+    def _files(self) -> list[Path]:
+        return [path for folder in self.folders for path in sorted(folder.glob("**/*.yaml"))]
 
     def _lines(self, path: str) -> list[str]:
         for folder in self.folders:
@@ -105,6 +117,14 @@ def _description(path: Path) -> str:
     return ""
 
 
+def _is_utf8(path: Path) -> bool:
+    try:
+        path.read_text(encoding="utf-8")
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
 def _settings(lines: list[str], prefix: str) -> Iterator[Setting]:
     parent = ""
     for line in lines:
@@ -115,4 +135,6 @@ def _settings(lines: list[str], prefix: str) -> Iterator[Setting]:
             parent = match["key"] + "."
         value = match["value"].strip()
         if value and (match["indent"] == "" or parent != "defaults."):
-            yield Setting(prefix + (parent if match["indent"] else "") + match["key"], value, match["comment"] or "")
+            yield Setting(
+                prefix + (parent if match["indent"] else "") + match["key"], value, match["comment"] or ""
+            )

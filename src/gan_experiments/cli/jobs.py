@@ -18,6 +18,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from hydra.conf import HydraConf
 from hydra.core.hydra_config import HydraConfig
 from hydra.errors import HydraException
 from hydra.types import RunMode
@@ -71,7 +72,7 @@ class Job:
         except (KeyboardInterrupt, Interrupted) as stop:
             record["status"] = "interrupted"
             self._stop(stop)
-        except (Exception, SystemExit) as error:
+        except (Exception, SystemExit) as error:  # noqa: BLE001
             record.update(status="failed", **self._fail(error, folder, hydra))
             traceback.clear_frames(error.__traceback__)  # tensors of a failed job would stay on the device
         finally:
@@ -86,22 +87,20 @@ class Job:
         log.warning("%s", stop)
         raise KeyboardInterrupt if stop.signal_number == signal.SIGINT else SystemExit(TERMINATED)
 
-    def _fail(self, error: BaseException, folder: Path, hydra: DictConfig) -> dict[str, Any]:
+    def _fail(self, error: BaseException, folder: Path, hydra: HydraConf) -> dict[str, Any]:
         if isinstance(error, SystemExit) and error.code in (INTERRUPTED, TERMINATED):
             raise error
         message = messages.explain(error, self.catalogue) if isinstance(error, MISTAKES) else None
         log_file = folder / f"{hydra.job.name}.log"
         self.exit_code = 1 if message is None else 2
+        short = message or (str(error) if isinstance(error, RunError) else messages.one_line(error))
+        failures.error("%s", short, exc_info=error if message is None else None)
         unexpected = message is None and not isinstance(error, RunError)
-        if message is None:
-            failures.error("%s", messages.one_line(error), exc_info=error)
-            message = f"{messages.one_line(error)}\n  The traceback is in {log_file}"
-        else:
-            failures.error("%s", message)
         if self.full_error or (unexpected and hydra.mode == RunMode.RUN):
             traceback.print_exception(error)
-        print(f"{self.catalogue.program}: error: {message}", file=sys.stderr)
-        return {"error": messages.one_line(error), "exit_code": self.exit_code}
+        where = f"\n  The traceback is in {resume.shown(log_file)}" if message is None else ""
+        print(f"{self.catalogue.program}: error: {short}{where}", file=sys.stderr)
+        return {"error": short, "exit_code": self.exit_code}
 
 
 def portable(cfg: DictConfig) -> dict[str, Any]:
@@ -178,10 +177,7 @@ def job_name(overrides: Sequence[str]) -> str:
     return name.encode()[: MAX_NAME - 9].decode(errors="ignore") + "-" + digest
 
 
-def _register() -> None:
-    for name, resolver in {"run_folder": free_folder, "sweep_folder": sweep_folder, "job_name": job_name}.items():
-        # The cache keeps the folder of a run the same however often the setting is read.
-        OmegaConf.register_new_resolver(name, resolver, use_cache=name != "job_name", replace=True)
-
-
-_register()
+# The cache keeps the folder of a run the same however often the setting is read.
+OmegaConf.register_new_resolver("run_folder", free_folder, use_cache=True, replace=True)
+OmegaConf.register_new_resolver("sweep_folder", sweep_folder, use_cache=True, replace=True)
+OmegaConf.register_new_resolver("job_name", job_name, replace=True)

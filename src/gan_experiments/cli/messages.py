@@ -47,7 +47,9 @@ def explain(error: BaseException, catalogue: Catalogue) -> str | None:
             " 'key=\"value\"'"
         )
     if isinstance(error, SearchPathException):
-        return re.sub(r"Additional config directory (.*) not found", r"there is no config folder \1", str(error))
+        return re.sub(
+            r"Additional config directory (.*) not found", r"there is no config folder \1", str(error)
+        )
     for cause in chain:
         if isinstance(cause, yaml.MarkedYAMLError):
             return _yaml_error(cause)
@@ -57,7 +59,9 @@ def explain(error: BaseException, catalogue: Catalogue) -> str | None:
             return _prefix(error, cause) + _omegaconf_error(cause, catalogue)
     if isinstance(error, HydraException):
         return _hydra_error(str(error))
-    return one_line(error) if _raised_by_hydra(error) else None
+    if isinstance(error, UnicodeDecodeError) and (files := catalogue.unreadable_files()):
+        return f"{files[0]} is not UTF-8 text"
+    return str(error) if _raised_by_hydra(error) else None
 
 
 def unknown_setting(where: str, key: str, known: Iterable[str]) -> str:
@@ -85,6 +89,10 @@ def _missing_config(error: MissingConfigException, catalogue: Catalogue) -> str:
     group, _, option = missing.rpartition("/")
     if missing in PLUGINS:
         return f'{group}={option} needs a plugin: pip install "gan-experiments[{PLUGINS[missing]}]"'
+    if error.options is None and (file := re.match(r"In '(.*?)': ", str(error))):
+        return f"{file[1]}.yaml: there is no {missing}.yaml" + did_you_mean(
+            option, catalogue.groups.get(group, ())
+        )
     if error.options is None:
         return f"there is no config {missing}.yaml in {', '.join(map(str, catalogue.folders))}"
     options = [name for name in error.options if not name.startswith("_")]
@@ -102,14 +110,11 @@ def _yaml_error(error: yaml.MarkedYAMLError) -> str:
 
 def _prefix(error: BaseException, cause: OmegaConfBaseException) -> str:
     """Where a wrong value stands: `model.lr=abc: ` on the command line, `model/mine.yaml: ` in a file."""
-    if isinstance(cause, ConfigKeyError | ConfigAttributeError):
-        override = None
-    else:
-        override = re.match(r"Error merging override (.*)", str(error))
-    file = re.match(r"In '(.*?)': ", str(error))
-    if override:
-        return f"{override[1]}: "
-    return f"{file[1]}.yaml: " if file else ""
+    wrong_key = isinstance(cause, ConfigKeyError | ConfigAttributeError)
+    if file := re.match(r"In '(.*?)': ", str(error)):
+        return f"{file[1]}.yaml: " if wrong_key else f"{file[1]}.yaml: {cause.full_key}: "
+    override = re.match(r"Error merging override (.*)", str(error))
+    return f"{override[1]}: " if override and not wrong_key else ""
 
 
 def _omegaconf_error(error: OmegaConfBaseException, catalogue: Catalogue) -> str:
@@ -119,7 +124,9 @@ def _omegaconf_error(error: OmegaConfBaseException, catalogue: Catalogue) -> str
     if isinstance(error, ConfigKeyError | ConfigAttributeError):
         known = [str(name) for name in node] if isinstance(node, DictConfig) else []
         if not where:
-            if nested := [name for name in known if isinstance(node[name], DictConfig) and last in node[name]]:
+            if nested := [
+                name for name in known if isinstance(node[name], DictConfig) and last in node[name]
+            ]:
                 return f"there is no setting {last}\n  Did you mean '{nested[0]}.{last}'?"
             known = [name for name in known if name != "hydra"] + list(catalogue.groups)
         return unknown_setting(where, last, known) + component_to_add(where, last, catalogue)
@@ -150,12 +157,21 @@ def _hydra_error(text: str) -> str:
         return f"{match[1]} gives several values: add -m for a job with each (or write key=[a,b] for a list)"
     if match := re.match(r"Sweep parameters '(.*)' requires --multirun", text):
         return f"{match[1]} gives several values: add -m for a job with each"
-    if match := re.search(r"schema/\w+@([\w.]*\w)", text):
-        return f"{match[1]} takes one option, and here it is given two"
     if match := re.match(r"Could not delete from config. '(.*)' does not exist", text):
         return f"~{match[1]}: there is no setting {match[1]} to take away"
-    if match := re.match(r"Could not override '(.*)'\.\s*(Did you mean to override .*)?", text):
-        return f"there is no {match[1]} to override" + (f"\n  {match[2]}" if match[2] else "")
+    if match := re.search(r"schema/(\w+)@([\w.]*\w)", text):
+        return (
+            f"{match[2]} is given two classes; it takes one option, and a YAML file that builds on another one ends"
+            f" its defaults with\n    - override /schema/{match[1]}@_here_: module.Class"
+        )
+    if match := re.search(r"Could not override '(.*?)'", text):
+        file = re.match(r"In '(.*?)': ", text)
+        message = f"{file[1]}.yaml: " if file else ""
+        message += f"there is no {match[1]} to override"
+        overlay = match[1].partition("@")[2].partition(".")[0]
+        if overlay and file and file[1].startswith(f"{overlay}/"):
+            message += "\n  The first line of such a file is '# @package _global_'"
+        return message
     lines = [line for line in text.splitlines() if line.strip() and "hydra.cc" not in line]
     return "\n".join(lines)
 

@@ -6,7 +6,6 @@ import json
 from pathlib import Path
 from typing import Any
 
-import yaml
 from omegaconf import DictConfig, OmegaConf, open_dict
 
 from gan_experiments.cli.catalogue import override_key
@@ -16,23 +15,25 @@ AUTO = "auto"
 LAST = Path("checkpoints/last.pt")
 
 
-def continued(overrides: list[str], multirun: bool, config_dir: str | None) -> tuple[list[str], list[str]]:
+def continued(given: list[str], multirun: bool, config_dir: str | None) -> tuple[list[str], list[str]]:
     """The overrides with those of the run that `resume=` names, and the flags that run was started with.
 
     Raises UserError where there is nothing to resume.
     """
-    values = [_unquote(override.partition("=")[2]) for override in overrides if override_key(override) == "resume"]
+    new = [override for override in given if override_key(override) != "resume"]
+    values = [_unquote(override.partition("=")[2]) for override in given if override not in new]
     if not values or values[-1] in ("", "null"):
-        return overrides, []
+        return new, []
     if multirun:
-        raise UserError("resume=... continues one run; a sweep goes on when its command is repeated with sweep=NAME")
-    new = [override for override in overrides if override_key(override) != "resume"]
+        raise UserError(
+            "resume=... continues one run; a sweep goes on when its command is repeated with sweep=NAME"
+        )
     if values[-1] == AUTO:
         return [*new, f"resume={AUTO}"], []
     checkpoint = _checkpoint(Path(values[-1]).expanduser())
     run = run_of(checkpoint)
     keys = {override_key(override) for override in new}
-    old = [override for override in _overrides(run) if override_key(override) not in keys] if run else []
+    old = [override for override in overrides(run) if override_key(override) not in keys] if run else []
     flags = ["--config-dir", own] if run and not config_dir and (own := _config_dir(run)) else []
     return [*old, *new, f"resume={_quote(str(checkpoint))}"], flags
 
@@ -60,6 +61,12 @@ def locate(config: DictConfig) -> str | None:
 def shown(path: Path) -> str:
     """A path as the user would type it: relative where it lies below the current folder."""
     return str(path.relative_to(Path.cwd())) if path.is_relative_to(Path.cwd()) else str(path)
+
+
+def overrides(run: Path) -> list[str]:
+    """The overrides that a run was started with, without those that name a resumption or a sweep."""
+    lines = OmegaConf.to_container(OmegaConf.load(run / ".hydra" / "overrides.yaml"))
+    return [str(line) for line in lines or () if override_key(str(line)) not in ("resume", "sweep")]
 
 
 def run_of(checkpoint: Path) -> Path | None:
@@ -93,7 +100,7 @@ def _newest_unfinished(config: DictConfig) -> Path | None:
     runs = Path(config.paths.outputs).glob(f"{choices.model}-{choices.data}/*/")
     for run in sorted(runs, key=_last_active, reverse=True):
         unfinished = (run / LAST).is_file() and summary(run).get("status") != "finished"
-        if unfinished and run_of(run / LAST) is not None and _same(_overrides(run)) == mine:
+        if unfinished and run_of(run / LAST) is not None and _same(overrides(run)) == mine:
             return run.resolve()
     return None
 
@@ -105,11 +112,6 @@ def _last_active(run: Path) -> float:
 
 def _same(overrides: list[str]) -> list[str]:
     return sorted(override for override in overrides if override_key(override) != "resume")
-
-
-def _overrides(run: Path) -> list[str]:
-    overrides = yaml.safe_load((run / ".hydra" / "overrides.yaml").read_text(encoding="utf-8")) or []
-    return [override for override in overrides if override_key(override) != "resume"]
 
 
 def _config_dir(run: Path) -> str | None:

@@ -36,8 +36,12 @@ def parser() -> argparse.ArgumentParser:
         metavar="N",
         help="one picture with N rows, each a great-circle walk between two latents",
     )
-    parser.add_argument("--steps", type=int, default=10, help="images in a row of --interpolate (default: %(default)s)")
-    parser.add_argument("--output", type=Path, help="file or folder to write (default: samples/ in the run's folder)")
+    parser.add_argument(
+        "--steps", type=int, default=10, help="images in a row of --interpolate (default: %(default)s)"
+    )
+    parser.add_argument(
+        "--output", type=Path, help="file or folder to write (default: samples/ in the run's folder)"
+    )
     parser.add_argument("--seed", type=int, default=0, help="of the latents (default: %(default)s)")
     parser.add_argument("--device", default="cpu", help="torch device (default: %(default)s)")
     parser.add_argument(
@@ -72,7 +76,11 @@ def run() -> None:
         print(write_files(restored, arguments, arguments.output or folder / f"step_{restored.step:08d}"))
     else:
         kind = "interpolation" if arguments.interpolate else "grid"
-        print(write_picture(restored, arguments, arguments.output or folder / f"{kind}_step_{restored.step:08d}.png"))
+        print(
+            write_picture(
+                restored, arguments, arguments.output or folder / f"{kind}_step_{restored.step:08d}.png"
+            )
+        )
 
 
 def locate(run: Path, which: str) -> Path:
@@ -95,7 +103,9 @@ def write_picture(restored: Restored, arguments: argparse.Namespace, path: Path)
     from gan_experiments.training.recorder import grid_of
 
     if arguments.interpolate:
-        images = restored.generate(interpolation(restored, arguments.interpolate, arguments.steps, arguments.seed))
+        images = restored.generate(
+            interpolation(restored, arguments.interpolate, arguments.steps, arguments.seed)
+        )
         picture = make_grid((images + 1) / 2, nrow=arguments.steps, padding=1).clamp(0, 1)
     else:
         picture = grid_of(restored.generate(restored.latents(arguments.grid or 64, arguments.seed)))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -60,8 +61,9 @@ def _digest(array: NDArray[Any]) -> str:
         sha.update(np.ascontiguousarray(array[start : start + 4096]).data)
     if note is not None:
         partial = note.with_suffix(f".{os.getpid()}.part")
-        partial.write_text(sha.hexdigest() + "\n")
-        partial.replace(note)
+        with suppress(OSError):  # a cache that somebody else made cannot be written to
+            partial.write_text(sha.hexdigest() + "\n")
+            partial.replace(note)
     return sha.hexdigest()
 
 
@@ -78,12 +80,14 @@ class Data:
     num_classes: int = MISSING  # 0: no labels
     flip: bool = MISSING
 
+    option: ClassVar[str]  # the name on the command line, as in data=mnist: that of the module
     domains: ClassVar[int] = 1
-    folders: ClassVar[
-        tuple[str, ...]
-    ] = ()  # under the root: where files are put (first) and looked for (all)
+    folders: ClassVar[tuple[str, ...]] = ()  # under the root: to put files in (the first), to look in (all)
     remotes: ClassVar[tuple[Remote, ...]] = ()
     unpacked: ClassVar[str] = ""  # the folder inside the archive, if `remotes` is one archive
+
+    def __init_subclass__(cls) -> None:
+        cls.option = cls.__module__.rpartition(".")[2]
 
     def __post_init__(self) -> None:
         if self.channels not in (1, 3):
@@ -97,23 +101,20 @@ class Data:
     def shape(self) -> ImageShape:
         return ImageShape(self.channels, self.image_size)
 
-    @classmethod
-    def option(cls) -> str:
-        """The name on the command line, as in data=mnist: that of the module."""
-        return cls.__module__.rpartition(".")[2]
-
     def splits(self) -> tuple[str, ...]:
         """The splits that `load` knows."""
         return ("train", "test")
 
     def load(self, split: str, root: Path) -> ImageSet:
         """The split "train" or "test" under the folder `root`; raises UserError for what cannot be had or read."""
-        name, splits = self.option(), self.splits()
+        name, splits = self.option, self.splits()
         if split not in splits:
             known = " and ".join(f"'{known}'" for known in splits)
             raise UserError(f"data={name} has no split '{split}' here, only {known}")
         self.fetch(root)
         images = self.read(split, root)
+        if not len(images):
+            raise UserError(f"data={name} has no images in its split '{split}'")
         if self.num_classes == 0:
             images.labels = None
         elif images.labels is None:

@@ -17,8 +17,9 @@ from gan_experiments.errors import UserError
 
 def folder(root: Path) -> Path:
     """Where the caches of the data under `root` lie: beside it if that can be written to, else with the user."""
-    if files.writable(root):
-        return root / ".cache"
+    beside = root / ".cache"
+    if files.writable(beside):
+        return beside
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "gan-experiments"
 
 
@@ -34,7 +35,10 @@ def cached(
     The file's name holds `name` and a key made of the sources' names, sizes and times and of the transform.
     The map is copy-on-write: writing to it never reaches the file.
     """
-    file = folder(root) / f"{name}-{_key(sources, transform)}.npy"
+    file_name = f"{name}-{_key(sources, transform)}.npy"
+    file = root / ".cache" / file_name  # perhaps made by somebody who may write there
+    if not file.is_file():
+        file = folder(root) / file_name
     try:
         if not file.is_file():
             with files.exclusively(file):

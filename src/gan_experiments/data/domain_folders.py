@@ -21,7 +21,7 @@ class TwoDomains(Data):
     def __post_init__(self) -> None:
         super().__post_init__()
         if self.num_classes:
-            raise UserError(f"data.num_classes must be 0 for {self.option()}, which has no labels")
+            raise UserError(f"data.num_classes must be 0 for {self.option}, which has no labels")
 
     def home(self, root: Path) -> Path:
         """The folder of the four folders."""
@@ -29,7 +29,7 @@ class TwoDomains(Data):
 
     def read(self, split: str, root: Path) -> ImageSet:
         first, second = (
-            pictures.decode_files(f"{self.option()}-{folder.name}", root, pictures.under(folder), self._fit())
+            pictures.decode_files(f"{self.option}-{folder.name}", root, pictures.under(folder), self._fit())
             for folder in self._folders(split, root)
         )
         return ImageSet(first, other=second)

@@ -107,9 +107,13 @@ class _Order:
         return torch.cat(indices), torch.cat(coins)
 
     def state_dict(self) -> State:
-        return {"generator": self.epoch, "position": self.position}
+        return {"generator": self.epoch, "position": self.position, "count": self.count}
 
     def load_state_dict(self, state: State) -> None:
+        if state["count"] != self.count:
+            raise UserError(
+                f"the data is not that of the run to be resumed: {self.count} images instead of {state['count']}"
+            )
         self.generator.set_state(state["generator"].cpu())
         self._shuffle()
         self.position = int(state["position"])

@@ -58,7 +58,7 @@ class Mnist(Data):
         super().__post_init__()
         if self.image_size not in (28, 32):
             raise UserError(
-                f"data.image_size must be 28 or 32 (a margin of 2) for {self.option()}, not {self.image_size}"
+                f"data.image_size must be 28 or 32 (a margin of 2) for {self.option}, not {self.image_size}"
             )
 
     @classmethod
@@ -73,7 +73,7 @@ class Mnist(Data):
         )
         if images.shape != (len(labels), 28, 28):
             raise UserError(
-                f"data={self.option()}: {len(labels)} labels do not go with images of shape {images.shape}"
+                f"data={self.option}: {len(labels)} labels do not go with images of shape {images.shape}"
             )
         margin = (self.image_size - 28) // 2
         images = np.pad(images, ((0, 0), (margin, margin), (margin, margin)))[:, None]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import zipfile
 import zlib
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -27,17 +28,30 @@ class Npz(Data):
 
     path: str = MISSING
 
+    def splits(self) -> tuple[str, ...]:
+        with self._open() as arrays:
+            return ("train", "test") if "test_images" in arrays else ("train",)
+
     def read(self, split: str, root: Path) -> ImageSet:
+        with self._open() as arrays:
+            return self._read(arrays, split, root)
+
+    @contextmanager
+    def _open(self) -> Iterator[NpzFile]:
         file = Path(self.path).expanduser()
         if not file.is_file():
             raise UserError(f"data.path={self.path}: there is no such file")
         try:
-            with _open(file) as arrays:
-                return self._read(arrays, split, file, root)
+            arrays = np.load(file, allow_pickle=False)
+            if not isinstance(arrays, NpzFile):
+                raise UserError(f"{file} holds one array without a name; numpy.savez gives names")
+            with arrays:
+                yield arrays
         except (OSError, EOFError, ValueError, zipfile.BadZipFile, zlib.error) as error:
             raise UserError(f"{file} is not a readable .npz file: {error}") from error
 
-    def _read(self, arrays: NpzFile, split: str, file: Path, root: Path) -> ImageSet:
+    def _read(self, arrays: NpzFile, split: str, root: Path) -> ImageSet:
+        file = Path(self.path).expanduser()
         prefix = "" if split == "train" and "images" in arrays else f"{split}_"
         images_key, labels_key = f"{prefix}images", f"{prefix}labels"
         if images_key not in arrays:
@@ -66,10 +80,3 @@ class Npz(Data):
                 f"{file}: {labels_key} must be {len(images)} integers, not {labels.dtype} of shape {labels.shape}"
             )
         return ImageSet(images, labels.astype(np.int64))
-
-
-def _open(file: Path) -> NpzFile:
-    arrays = np.load(file, allow_pickle=False)
-    if not isinstance(arrays, NpzFile):
-        raise UserError(f"{file} holds one array without a name; numpy.savez gives names")
-    return arrays

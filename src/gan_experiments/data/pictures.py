@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import cast
 
 import numpy as np
-from PIL import Image, ImageOps
+from PIL import Image, ImageOps, UnidentifiedImageError
 
 from gan_experiments.data import cache
 from gan_experiments.data.transforms import Pixels, center_crop, resize
@@ -40,6 +40,8 @@ class Fit:
                 if picture.mode.startswith(("I", "F")):
                     raise ValueError(f"it has more than 8 bits per channel (mode {picture.mode})")
                 pixels = np.array(picture.convert("L" if self.channels == 1 else "RGB"))
+        except UnidentifiedImageError as error:
+            raise UserError(f"{name} cannot be read as an image: it is none of a known kind") from error
         except Exception as error:  # whatever a decoder raises, it is the file that is bad
             raise UserError(f"{name} cannot be read as an image: {error}") from error
         planes = pixels[None, None] if pixels.ndim == 2 else pixels.transpose(2, 0, 1)[None]

@@ -27,10 +27,14 @@ class Images(Protocol):
 
 @dataclass
 class Evaluation:
-    """The figures of one evaluation by name, and how they were made (extractor, counts, seed, precision)."""
+    """The figures of one evaluation by name, and how they were made (extractor, counts, seed, precision).
+
+    `floor`: the same figures for held-out real images in place of generated ones, where there are any.
+    """
 
     values: dict[str, float] = field(default_factory=dict)
     protocol: dict[str, Any] = field(default_factory=dict)
+    floor: dict[str, float] = field(default_factory=dict)
 
 
 class Evaluator(Protocol):
@@ -50,8 +54,17 @@ class Metrics:
         """
         raise NotImplementedError
 
-    def evaluator(self, real: Images, device: torch.device) -> Evaluator:
-        """An evaluator against `real`; the extractor runs on `device`."""
+    def evaluator(
+        self,
+        real: Images,
+        device: torch.device,
+        held_out: Images | None = None,
+        paths_data: Path | None = None,
+    ) -> Evaluator:
+        """An evaluator against `real`; the extractor runs on `device`.
+
+        `held_out` gives each figure its floor. What is computed from the real images is kept beside `paths_data`.
+        """
         raise NotImplementedError
 
     @property
@@ -67,7 +80,13 @@ class NoMetrics(Metrics):
     def check(self, paths_data: Path) -> None:
         pass
 
-    def evaluator(self, real: Images, device: torch.device) -> Evaluator:
+    def evaluator(
+        self,
+        real: Images,
+        device: torch.device,
+        held_out: Images | None = None,
+        paths_data: Path | None = None,
+    ) -> Evaluator:
         return lambda sample: Evaluation()
 
     @property

@@ -10,16 +10,24 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+CPU = torch.device("cpu")
+
 
 @dataclass
 class Extractor:
-    """A network in evaluation mode, uint8 images (n, c, h, w) to features (n, d) and logits (n, classes).
+    """A network that takes uint8 images (n, c, h, w) to features (n, d) and logits (n, classes).
 
     `protocol` says what stands behind the figures: the network, its weights, how images are resized.
     """
 
     network: nn.Module
     protocol: dict[str, Any]
+    device: torch.device = CPU
+
+    def on(self, device: torch.device) -> Extractor:
+        """The same in evaluation mode on `device`."""
+        network = self.network.to(device).eval().requires_grad_(False)
+        return Extractor(network, self.protocol, device)
 
 
 @dataclass
@@ -62,14 +70,15 @@ def to_uint8(images: Tensor) -> tuple[Tensor, Tensor]:
     return (x * 127.5 + 128).clamp(0, 255).to(torch.uint8), finite
 
 
-def extract(extractor: Extractor, batches: Iterable[Tensor], device: torch.device) -> Features:
+def extract(extractor: Extractor, batches: Iterable[Tensor]) -> Features:
     """Features of all images in `batches` (see base.Sampler for what a batch may be)."""
     pooled, logits, count = [], [], 0
-    network = extractor.network
-    with exact(device):
-        for batch in batches:
-            images, finite = to_uint8(batch.to(device))
-            features, scores = (output.float() for output in network(images))
+    for batch in batches:
+        with exact(extractor.device):
+            images, finite = to_uint8(batch.to(extractor.device))
+            # With one channel, strides that mean the same choose another convolution and other last digits.
+            images = images.clone(memory_format=torch.contiguous_format)
+            features, scores = (output.float() for output in extractor.network(images))
             finite &= features.isfinite().all(1) & scores.isfinite().all(1)
             count += int((~finite).sum())
             pooled.append(features[finite].cpu())

@@ -74,55 +74,54 @@ class Gaussian:
         return cls(moments.count, moments.mean, covariance, factor)
 
     @property
-    def full_rank(self) -> bool:
-        return self.factor.shape[0] == self.factor.shape[1] < self.count
+    def of_rows(self) -> bool:
+        return len(self.factor) == self.count
 
 
 def _factor(covariance: Tensor) -> Tensor:
     """Cholesky's upper factor, or for a singular matrix the scaled eigenvectors of its positive eigenvalues."""
-    tiny = len(covariance) * torch.finfo(torch.float64).eps * covariance.diagonal().max()
+    tiny = _tiny(covariance.diagonal())
+    lower: Tensor
     lower, failed = torch.linalg.cholesky_ex(covariance)
     if not failed and lower.diagonal().square().min() > tiny:
         return lower.T
     values, vectors = torch.linalg.eigh(covariance)
-    kept = values > tiny
-    return (vectors[:, kept] * values[kept].sqrt()).T
+    roots: Tensor = vectors[:, values > tiny] * values[values > tiny].sqrt()
+    return roots.T
+
+
+def _tiny(values: Tensor) -> Tensor:
+    """The size of rounding errors in eigenvalues of a matrix with these eigenvalues, or this diagonal."""
+    return len(values) * torch.finfo(values.dtype).eps * values.max()
 
 
 def frechet_distance(generated: Gaussian, real: Gaussian) -> float:
     """|m - m_r|^2 + tr(S + S_r - 2 (S S_r)^(1/2)), exact also where a covariance is singular."""
     shift = (generated.mean - real.mean).square().sum()
     spread = generated.covariance.trace() + real.covariance.trace()
-    return float(shift + spread - 2 * _trace_root(generated, real))
+    return float(shift + spread) - 2 * _trace_root(generated, real)
 
 
-def _trace_root(a: Gaussian, b: Gaussian) -> Tensor:
+def _trace_root(a: Gaussian, b: Gaussian) -> float:
     """tr((S_a S_b)^(1/2)): the sum of the singular values of factor_a factor_b^T."""
-    if a.full_rank and b.full_rank:
-        return _sum_of_roots(b.factor @ a.covariance @ b.factor.T)
     product = a.factor @ b.factor.T
-    if not (a.full_rank or b.full_rank):
-        return torch.linalg.svdvals(product).sum()
-    # The smaller Gram matrix has no null space (but for one dimension, lost to the mean), and is quicker.
+    if a.of_rows and b.of_rows:
+        return float(torch.linalg.svdvals(product).sum())
+    # The smaller Gram matrix is quicker, and as good where it has no null space (rows lose one dimension).
     wide = product if len(product) <= product.shape[1] else product.T
-    return _sum_of_roots(wide @ wide.T)
-
-
-def _sum_of_roots(matrix: Tensor) -> Tensor:
-    return torch.linalg.eigvalsh(matrix).clamp(min=0).sqrt().sum()
+    values: Tensor = torch.linalg.eigvalsh(wide @ wide.T)
+    return float(values.clamp(min=0).sqrt().sum())
 
 
 def standard_error(features: Tensor, generated: Gaussian, real: Gaussian) -> float | None:
     """Standard error of the distance over draws of the generated `features` (n, d); the real side is fixed.
 
     From the influence of a row x on the distance, with T = F^T (F S F^T)^(-1/2) F and S_r = F^T F:
-    2 (m - m_r).(x - m) + (x - m)^T (I - T) (x - m), up to a constant. None where S or S_r is singular, since
-    the derivative does not exist there.
+    2 (m - m_r).(x - m) + (x - m)^T (I - T) (x - m), up to a constant. None where F S F^T is singular (fewer
+    rows than real dimensions, a collapsed generator), since the derivative does not exist there.
     """
-    if not (generated.full_rank and real.full_rank):
-        return None
     values, vectors = torch.linalg.eigh(real.factor @ generated.covariance @ real.factor.T)
-    if values[0] <= 0:
+    if values[0] <= _tiny(values):
         return None
     root = (vectors.T @ real.factor) * values.pow(-0.25)[:, None]  # root^T root = T
     shift = 2 * (generated.mean - real.mean)
@@ -137,18 +136,18 @@ def extrapolated(features: Tensor, real: Gaussian, error: float) -> float | None
     """The distance without the bias of a finite number of generated `features` (n, d): the limit n -> infinity.
 
     With f_k the mean distance of k interleaved parts, (8 f_1 - 6 f_2 + f_4) / 3 cancels the 1/n and 1/n^2 terms
-    (Richardson). None where that law does not hold: a quarter has no more rows than dimensions, a covariance is
-    singular, or the two extrapolations over 1/n alone, from f_1, f_2 and from f_2, f_4, are further apart than
+    (Richardson). None where that law does not hold: a quarter has no more rows than the real ones have
+    dimensions, or the two extrapolations over 1/n alone, from f_1, f_2 and from f_2, f_4, are further apart than
     four standard errors `error` (by simulation, the bias that is left is below one standard error then).
     """
-    if len(features) // 4 <= features.shape[1] or not real.full_rank:
+    if len(features) // 4 <= len(real.factor):
         return None
     parts = [Moments.of(features[start::4]) for start in range(4)]
     halves = [parts[0] + parts[2], parts[1] + parts[3]]
-    gaussians = [[Gaussian.of(m) for m in level] for level in ([halves[0] + halves[1]], halves, parts)]
-    if not all(gaussian.full_rank for level in gaussians for gaussian in level):
-        return None
-    one, two, four = (sum(frechet_distance(g, real) for g in level) / len(level) for level in gaussians)
+    levels = ([halves[0] + halves[1]], halves, parts)
+    one, two, four = (
+        sum(frechet_distance(Gaussian.of(m), real) for m in level) / len(level) for level in levels
+    )
     if abs((2 * one - two) - (2 * two - four)) > 4 * error:
         return None
     return (8 * one - 6 * two + four) / 3

@@ -22,7 +22,6 @@ STANDARD = Weights(
     url="https://github.com/toshas/torch-fidelity/releases/download/v0.2.0/",
     sha256="6726825d",
 )
-NAMES = {"fd": "fid"}
 
 
 class _Extractor(nn.Module):
@@ -80,5 +79,5 @@ class Inception(FeatureMetrics):
 
     def key(self, figure: str) -> str:
         if self.sha256.startswith(STANDARD.sha256):
-            return NAMES.get(figure, figure)
+            return figure.replace("fd", "fid")
         return f"{figure}_inception"

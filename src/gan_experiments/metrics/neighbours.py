@@ -79,9 +79,9 @@ class Manifold:
     fifth: Tensor
 
     @classmethod
-    def of(cls, features: Tensor, centre: Tensor) -> Manifold:
-        """Raises ValueError for fewer than six features."""
-        cloud = Cloud(features, centre)
+    def of(cls, features: Tensor, centre: Tensor | None = None) -> Manifold:
+        """The manifold of `features`, by default about their mean; raises ValueError for fewer than six."""
+        cloud = Cloud(features, features.mean(0) if centre is None else centre)
         nearest = _nearest(cloud, cloud, NEAREST_DENSITY + 1)  # the first is the feature itself
         return cls(cloud, nearest[:, NEAREST], nearest[:, NEAREST_DENSITY])
 

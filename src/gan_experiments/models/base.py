@@ -12,6 +12,7 @@ from omegaconf import MISSING
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from gan_experiments.data import Data
 from gan_experiments.errors import UserError
 from gan_experiments.losses import Loss
 from gan_experiments.networks import Network
@@ -92,6 +93,13 @@ class Model:
         if self.latent_dim < 1:
             raise UserError(f"model.latent_dim must be at least 1, not {self.latent_dim}")
 
+    def check(self, loss: Loss, data: Data) -> None:
+        """Raise UserError, before anything is read or built, for companions that make no sense."""
+        if data.domains != 1:
+            raise UserError(
+                f"data={data.option} has two image domains, and this model turns latents into images of one"
+            )
+
     def build(self, network: Network, loss: Loss, shape: ImageShape) -> dict[str, nn.Module]:
         """Make the networks; the names returned are those that phases and checkpoints use."""
         raise NotImplementedError
@@ -146,4 +154,4 @@ def slerp(start: Tensor, end: Tensor, weight: Tensor) -> Tensor:
     straight = sine < 1e-6
     sine = torch.where(straight, torch.ones_like(sine), sine)
     arc = (torch.sin((1 - weight) * angle) * start + torch.sin(weight * angle) * end) / sine
-    return torch.where(straight, torch.lerp(start, end, weight.expand_as(start)), arc)
+    return torch.where(straight, start + weight * (end - start), arc)

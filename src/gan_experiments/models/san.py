@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import torch
 from torch import Tensor, nn
 
 from gan_experiments import parallel
+from gan_experiments.data import Data
+from gan_experiments.losses import Loss
 from gan_experiments.models.base import Step
 from gan_experiments.models.gan import Gan
 from gan_experiments.networks import SanHead
@@ -20,6 +23,10 @@ class San(Gan):
     GAN's loss on <omega^-, h>, which trains h, and the direction part on <omega, h^->, which trains omega; the
     superscript minus stops the gradient. The generator's loss is the base GAN's.
     """
+
+    def check(self, loss: Loss, data: Data) -> None:
+        super().check(loss, data)
+        loss.direction_weight(torch.zeros(1))  # refuses a loss that has none
 
     def head(self, features: int) -> nn.Module:
         return SanHead(features)

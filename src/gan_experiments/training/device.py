@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from enum import Enum
@@ -10,6 +11,9 @@ import torch
 from omegaconf import MISSING
 
 from gan_experiments.errors import UserError
+
+
+log = logging.getLogger(__name__)
 
 
 class Kind(Enum):
@@ -71,7 +75,10 @@ class Gpu:
             torch.backends.cudnn.benchmark = True
             torch.set_float32_matmul_precision("high")
             torch.backends.cudnn.conv.fp32_precision = "tf32"
-        elif self.devices > 1:
+            return
+        if device.type == "cpu" and self.precision is Precision.bf16 and not fast_bf16():
+            log.warning("gpu.precision=bf16: this processor has no bf16 instructions, so fp32 is much faster here")
+        if self.devices > 1:
             torch.set_num_threads(max(1, torch.get_num_threads() // self.devices))
 
     def autocast(self, device: torch.device) -> AbstractContextManager[None]:
@@ -82,3 +89,8 @@ class Gpu:
     @property
     def memory_format(self) -> torch.memory_format:
         return torch.channels_last if self.channels_last else torch.contiguous_format
+
+
+def fast_bf16() -> bool:
+    """Whether this machine's CPU multiplies bf16 in hardware (AVX-512-BF16 or AMX)."""
+    return bool(torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported())

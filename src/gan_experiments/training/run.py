@@ -49,11 +49,7 @@ def run(config: Config, folder: Path, record: dict[str, Any]) -> dict[str, float
 def check(config: Config) -> None:
     """Refuse, in words, what cannot work, before any data is read."""
     config.gpu.resolve()
-    if config.data.domains != 1:
-        raise UserError(
-            f"data={config.data.option} has two image domains; the methods of this version turn latents into "
-            "images of one"
-        )
+    config.model.check(config.loss, config.data)
     if config.train.batch_size % config.gpu.devices:
         raise UserError(f"train.batch_size={config.train.batch_size} cannot be divided by gpu.devices={config.gpu.devices}")
     config.metrics.check(Path(config.paths.data))

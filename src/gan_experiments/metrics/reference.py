@@ -1,0 +1,91 @@
+"""The real side of every figure: features, Gaussian and neighbours of the real images, made once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import cached_property
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from gan_experiments.errors import RunError
+from gan_experiments.metrics.base import Images
+from gan_experiments.metrics.features import Extractor, Features, extract
+from gan_experiments.metrics.frechet import Gaussian, Moments
+from gan_experiments.metrics.neighbours import Cloud, Manifold
+from gan_experiments.metrics.store import Store
+
+
+def draw(count: int, limit: int | None, seed: int) -> Tensor:
+    """Which of `count` rows are used: all, or `limit` of them without replacement, ascending."""
+    if limit is None or limit >= count:
+        return torch.arange(count)
+    generator = torch.Generator().manual_seed(seed)
+    return torch.randperm(count, generator=generator)[:limit].sort().values
+
+
+class Reference:
+    """Statistics of at most `limit` real images over one extractor, kept in `store`."""
+
+    def __init__(
+        self,
+        images: Images,
+        extractor: Extractor,
+        limit: int | None,
+        seed: int,
+        batch_size: int,
+        store: Store,
+    ) -> None:
+        self.images, self.extractor, self.store = images, extractor, store
+        self.seed, self.batch_size = seed, batch_size
+        self.rows = draw(len(images.images), limit, seed)
+
+    @cached_property
+    def _key(self) -> dict[str, Any]:
+        drawn = {"count": len(self.rows), "of": len(self.images.images)}
+        if len(self.rows) < len(self.images.images):
+            drawn["seed"] = self.seed
+        return {"images": self.images.digest, "rows": drawn, "extractor": self.extractor.protocol}
+
+    @cached_property
+    def features(self) -> Features:
+        def make() -> dict[str, Any]:
+            found = extract(self.extractor, self._batches())
+            if found.non_finite:
+                raise RunError(
+                    f"the features of {found.non_finite} of {len(self.rows)} real images are not finite"
+                )
+            return {"pooled": found.pooled.numpy(), "logits": found.logits.numpy()}
+
+        arrays = self.store.get({"what": "features", **self._key}, make)
+        return Features(torch.from_numpy(arrays["pooled"]), torch.from_numpy(arrays["logits"]))
+
+    @cached_property
+    def gaussian(self) -> Gaussian:
+        def make() -> dict[str, Any]:
+            moments = Moments.of(self.features.pooled)
+            return {"mean": moments.mean.numpy(), "scatter": moments.scatter.numpy()}
+
+        arrays = self.store.get({"what": "moments", **self._key}, make)
+        mean, scatter = (torch.from_numpy(arrays[name]) for name in ("mean", "scatter"))
+        return Gaussian.of(Moments(len(self.features), mean, scatter), self.features.pooled)
+
+    def manifold(self, count: int) -> Manifold:
+        """Neighbours among `count` of the features, on the extractor's device."""
+        rows = draw(len(self.features), count, self.seed)
+        features = self.features.pooled[rows].to(self.extractor.device)
+
+        def make() -> dict[str, Any]:
+            manifold = Manifold.of(features)
+            return {"third": manifold.third.cpu().numpy(), "fifth": manifold.fifth.cpu().numpy()}
+
+        arrays = self.store.get(
+            {"what": "radii", "neighbours": len(rows), "seed": self.seed, **self._key}, make
+        )
+        third, fifth = (torch.from_numpy(arrays[name]).to(features.device) for name in ("third", "fifth"))
+        return Manifold(Cloud(features, features.mean(0)), third, fifth)
+
+    def _batches(self) -> Iterator[Tensor]:
+        for rows in torch.split(self.rows, self.batch_size):
+            yield torch.from_numpy(self.images.images[rows.numpy()])

@@ -1,0 +1,78 @@
+"""Arrays kept on disk under everything they depend on: found again when all of it is the same, and else not."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gan_experiments.data import cache, files
+
+VERSION = 1  # of the computation: a change of any figure's real side makes it one more
+
+Arrays = dict[str, NDArray[Any]]
+
+
+class Store:
+    """A folder of arrays by content, or with `folder` None no memory at all.
+
+    One entry is a folder with the arrays (.npy, never pickled) and key.json, which says what they are of.
+    """
+
+    def __init__(self, folder: Path | None) -> None:
+        self.folder = folder
+
+    @classmethod
+    def beside(cls, paths_data: Path | None) -> Store:
+        """The store of the data under `paths_data`."""
+        return cls(cache.folder(paths_data) / "metrics" if paths_data is not None else None)
+
+    def get(self, key: Mapping[str, object], make: Callable[[], Arrays]) -> Arrays:
+        """The arrays of `key`, mapped from disk, or made and kept; not to be written to.
+
+        An entry that cannot be read is made again; a folder that cannot be written to is done without.
+        """
+        if self.folder is None:
+            return make()
+        text = json.dumps({"version": VERSION, **key}, sort_keys=True, indent=1)
+        entry = self.folder / hashlib.sha256(text.encode()).hexdigest()[:32]
+        if (arrays := _read(entry, text)) is not None:
+            return arrays
+        try:
+            with files.exclusively(entry):
+                if (arrays := _read(entry, text)) is None:  # else another process was faster
+                    arrays = make()
+                    _write(entry, text, arrays)
+        except OSError:
+            return make() if arrays is None else arrays
+        return arrays
+
+
+def _read(entry: Path, text: str) -> Arrays | None:
+    try:
+        if (entry / "key.json").read_text() != text:
+            return None
+        return {file.stem: np.load(file, mmap_mode="c", allow_pickle=False) for file in entry.glob("*.npy")}
+    except (OSError, ValueError, EOFError):
+        return None
+
+
+def _write(entry: Path, text: str, arrays: Arrays) -> None:
+    partial = entry.with_name(f"{entry.name}.{os.getpid()}.part")
+    shutil.rmtree(partial, ignore_errors=True)
+    try:
+        partial.mkdir(parents=True)
+        for name, array in arrays.items():
+            np.save(partial / f"{name}.npy", array, allow_pickle=False)
+        (partial / "key.json").write_text(text)
+        shutil.rmtree(entry, ignore_errors=True)
+        partial.rename(entry)
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)

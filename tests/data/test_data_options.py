@@ -1,0 +1,43 @@
+"""conf/data: every option composes into its component."""
+
+from pathlib import Path
+
+import pytest
+from omegaconf import OmegaConf
+
+from gan_experiments.data import Data
+
+CONF = Path(__file__).resolve().parents[2] / "conf" / "data"
+OPTIONS = sorted(file.stem for file in CONF.glob("*.yaml"))
+PATHS = ("npz", "folder", "domain_folders")
+
+
+@pytest.mark.parametrize("option", OPTIONS)
+def test_option_composes_into_its_class(option: str, compose) -> None:
+    path = ["data.path=somewhere"] if option in PATHS else []
+    config, _ = compose(f"data={option}", *path)
+    assert isinstance(config.data, Data)
+    assert config.data.option == option
+    assert config.data.domains == (2 if option in ("horse2zebra", "domain_folders") else 1)
+    values = OmegaConf.load(CONF / f"{option}.yaml")
+    assert set(values) - {"defaults"} == set(vars(config.data))
+
+
+def test_the_list_of_the_issue_is_complete() -> None:
+    assert (
+        sorted(
+            [
+                "digits",
+                "mnist",
+                "fashion_mnist",
+                "cifar10",
+                "stl10",
+                "celeba",
+                "folder",
+                "npz",
+                "horse2zebra",
+                "domain_folders",
+            ]
+        )
+        == OPTIONS
+    )
