@@ -43,9 +43,3 @@ def local_slice(total: int) -> slice:
     """The rows of a global batch of `total` that belong to this rank."""
     share = total // world_size()
     return slice(rank() * share, (rank() + 1) * share)
-
-
-def barrier() -> None:
-    """Wait until every rank is here."""
-    if world_size() > 1:
-        dist.barrier()

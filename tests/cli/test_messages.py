@@ -125,7 +125,7 @@ WRITTEN = {
     "order": (
         "model",
         "defaults:\n  - override /loss@_global_.loss: hinge\n  - san\n",
-        "In model/order: Override 'loss : hinge' is defined before 'model: san'....",
+        "In model/order: Override 'loss : hinge' is defined before 'model: san'.\n...",
     ),
     "twice": (
         "model",

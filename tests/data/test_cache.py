@@ -1,3 +1,4 @@
+import os
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -31,9 +32,11 @@ def test_decoded_once_until_source_or_transform_change(tmp_path: Path, source: P
     for size in (4, 4, 5, 4):
         np.testing.assert_array_equal(cache.cached("x", tmp_path, [source], {"size": size}, decode), IMAGES)
     assert decode.calls == 2
-    source.write_bytes(b"changed")
-    cache.cached("x", tmp_path, [source], {"size": 4}, decode)
-    assert decode.calls == 3
+    for calls, (content, time) in enumerate([(b"longer source", 1), (b"other content", 2)], 3):
+        source.write_bytes(content)
+        os.utime(source, (time, time))
+        cache.cached("x", tmp_path, [source], {"size": 4}, decode)
+        assert decode.calls == calls
 
 
 def test_writing_to_the_pixels_never_reaches_the_file(tmp_path: Path, source: Path) -> None:

@@ -7,10 +7,13 @@ import torch
 import torch_fidelity
 from metrics_helpers import ImageSet, random_images, sampler
 from torch.utils.data import Dataset
+from torch_fidelity.interpolate_compat_tensorflow import interpolate_bilinear_2d_like_tensorflow1x
+from torch_fidelity.utils import create_feature_extractor
 
 from gan_experiments.data import download
 from gan_experiments.errors import UserError
 from gan_experiments.metrics import Inception, inception
+from gan_experiments.metrics.inception import FastInception, tensorflow_resize
 
 COUNT = 12
 
@@ -63,6 +66,25 @@ def test_equal_to_torch_fidelity(evaluation, inception_file):
     # Twelve images have singular covariances, where the reference's eigenvalues are good to five figures.
     assert figures.pop("fd_inception") == pytest.approx(expected.pop("fd_inception"), rel=3e-5)
     assert figures == pytest.approx(expected, abs=1e-5)
+
+
+@pytest.mark.parametrize(("height", "width"), [(32, 32), (28, 64), (299, 299), (400, 350), (1, 1)])
+def test_resize_equal_to_tensorflow_1(height, width):
+    images = torch.rand(2, 3, height, width, generator=torch.Generator().manual_seed(0)) * 255
+    reference = interpolate_bilinear_2d_like_tensorflow1x(images, size=(299, 299), align_corners=False)
+    torch.testing.assert_close(tensorflow_resize(images), reference, atol=2e-4, rtol=0)
+
+
+def test_features_equal_to_torch_fidelity(inception_file):
+    images = torch.from_numpy(random_images(3, seed=3))
+    original = create_feature_extractor(
+        "inception-v3-compat", ["2048", "logits_unbiased"], cuda=False, verbose=False,
+        feature_extractor_weights_path=str(inception_file),
+    )  # fmt: skip
+    with torch.no_grad():
+        ours, theirs = FastInception(inception_file).eval()(images), original(images)
+    for a, b in zip(ours, theirs, strict=True):
+        assert (a - b).norm() < 1e-4 * (b - b.mean(0)).norm()
 
 
 def test_protocol_names_the_weights_and_the_counts(evaluation, inception_sha256):

@@ -55,6 +55,7 @@ def explain(error: BaseException, catalogue: Catalogue) -> str | None:
             return _yaml_error(cause)
         if isinstance(cause, OSError) and cause.filename:
             return f"{cause.filename}: {cause.strerror}"
+    for cause in chain:
         if isinstance(cause, OmegaConfBaseException) and cause.full_key:
             return _prefix(error, cause) + _omegaconf_error(cause, catalogue)
     if isinstance(error, HydraException):

@@ -65,11 +65,7 @@ class Run:
         self.chief = parallel.rank() == 0
         self.device = config.gpu.resolve(parallel.rank())
         config.gpu.prepare(self.device)
-        if self.chief:
-            self.real = config.data.load("train", Path(config.paths.data))
-        parallel.barrier()  # the other ranks read what the first has fetched and decoded
-        if not self.chief:
-            self.real = config.data.load("train", Path(config.paths.data))
+        self.real = config.data.load("train", Path(config.paths.data))
         torch.manual_seed(config.seed)
         self.model = config.model
         self.networks = self._build()

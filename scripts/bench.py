@@ -1,0 +1,263 @@
+"""Speed and memory of a training step against the same step written as a plain eager loop.
+
+    python scripts/bench.py                                # every model x network at MNIST's and CIFAR's shape
+    python scripts/bench.py --cases dcgan:dcgan san:resnet --shapes cifar --precision bf16 --rounds 9
+
+The plain loop is what most public code does: fp32, NCHW, a DataLoader that decodes, converts and normalises image by
+image, fakes generated anew for each network, the discriminator's weights never frozen, a loss fetched every step. Both
+use the same networks, losses, penalties and optimiser, and take turns within one process, so that the ratio holds when
+the machine's speed drifts. Images are random bytes: only their shape matters.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import multiprocessing
+import statistics
+import tempfile
+import time
+from collections import defaultdict
+from collections.abc import Callable, Iterator
+from concurrent.futures import ProcessPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import hydra
+import numpy as np
+import torch
+from omegaconf import OmegaConf
+from torch.utils.data import DataLoader, Dataset
+from torchvision import transforms
+
+from gan_experiments.components import register
+from gan_experiments.config import Config
+from gan_experiments.models import Gan
+from gan_experiments.noise import Noise
+from gan_experiments.training.run import Run
+
+CONF = Path(__file__).resolve().parent.parent / "conf"
+SHAPES = {"mnist": (1, 28), "cifar": (3, 32)}
+MODELS = ["gan", "dcgan", "wgan", "wgan_gp", "gan_gp", "sngan", "san"]
+NETWORKS = ["mlp", "dcgan", "sndcgan", "resnet"]
+
+
+def compose(model: str, network: str, shape: str, arguments: argparse.Namespace, folder: str) -> Config:
+    channels, size = SHAPES[shape]
+    images = np.random.default_rng(0).integers(0, 256, (2048, size, size, channels), dtype=np.uint8)
+    np.savez(f"{folder}/images.npz", train_images=images)
+    register()
+    with hydra.initialize_config_dir(str(CONF), version_base="1.3"):
+        config = OmegaConf.to_object(
+            hydra.compose(
+                "train",
+                [
+                    f"model={model}", f"network={network}", "data=npz", f"data.path={folder}/images.npz",
+                    f"data.channels={channels}", f"data.image_size={size}", "data.num_classes=0", "metrics=none",
+                    f"train.batch_size={arguments.batch_size}", f"gpu={arguments.gpu}",
+                    f"gpu.precision={arguments.precision}", f"model.discriminator_steps={arguments.discriminator_steps}",
+                    *arguments.overrides,
+                ],
+            )
+        )  # fmt: skip
+    assert isinstance(config, Config)
+    return config
+
+
+class Images(Dataset[torch.Tensor]):
+    """What torchvision's data sets do for each image."""
+
+    def __init__(self, images: np.ndarray[Any, Any]) -> None:
+        self.images = images
+        mean = [0.5] * images.shape[1]
+        self.transform = transforms.Compose(
+            [transforms.ToPILImage(), transforms.ToTensor(), transforms.Normalize(mean, mean)]
+        )
+
+    def __len__(self) -> int:
+        return len(self.images)
+
+    def __getitem__(self, index: int) -> torch.Tensor:
+        image: torch.Tensor = self.transform(self.images[index].transpose(1, 2, 0))
+        return image
+
+
+def plain(config: Config, images: np.ndarray[Any, Any]) -> Callable[[], None]:
+    """One iteration of the plain loop."""
+    device = config.gpu.resolve()
+    model: Gan = config.model
+    networks = model.build(config.network, config.loss, config.data.shape)
+    for network in networks.values():
+        network.to(device)
+    generator, discriminator = networks["generator"], networks["discriminator"]
+    optimizers = {name: config.optim.build(network.parameters()) for name, network in networks.items()}
+    noise = Noise(0, device)
+
+    def forever() -> Iterator[torch.Tensor]:
+        while True:
+            yield from DataLoader(Images(images), config.train.batch_size, shuffle=True, drop_last=True)
+
+    batches = forever()
+
+    def iteration() -> None:
+        for _ in range(model.discriminator_steps):
+            real = next(batches).to(device)
+            fake = generator(model.latents(noise, len(real))).detach()
+            if hasattr(discriminator.head, "split"):  # SAN: its discriminator's loss has two parts
+                parts = [discriminator.head.split(discriminator.features(x)) for x in (real, fake)]
+                loss = config.loss.discriminator(parts[0][0], parts[1][0])
+                loss = loss + parts[1][1].mean() - parts[0][1].mean()
+            else:
+                loss = config.loss.discriminator(discriminator(real), discriminator(fake))
+            for penalty in model.penalties.values():
+                value = penalty.loss(discriminator, real, fake, noise)
+                if value is not None:
+                    loss = loss + penalty.weight * value
+            optimizers["discriminator"].zero_grad()
+            loss.backward()
+            optimizers["discriminator"].step()
+            model.constrain()
+            loss.item()
+        loss = config.loss.generator(discriminator(generator(model.latents(noise, config.train.batch_size))))
+        optimizers["generator"].zero_grad()
+        loss.backward()
+        optimizers["generator"].step()
+        loss.item()
+
+    return iteration
+
+
+def ours(config: Config, folder: str) -> tuple[Callable[[], None], Run]:
+    run = Run(config, Path(folder), {})
+    return run.engine.iterate, run
+
+
+def instrument(run: Run, spent: dict[str, float]) -> None:
+    """Time what is not network arithmetic: data, optimisers, and averages with the records of losses."""
+
+    def timed(name: str, function: Callable[..., Any]) -> Callable[..., Any]:
+        def call(*arguments: Any, **options: Any) -> Any:
+            before = now(run.device)
+            result = function(*arguments, **options)
+            spent[name] += now(run.device) - before
+            return result
+
+        return call
+
+    engine = run.engine
+    engine._draw = timed("data", engine._draw)
+    engine._average = timed("bookkeeping", engine._average)  # type: ignore[method-assign]
+    engine._check = timed("bookkeeping", engine._check)  # type: ignore[method-assign]
+    engine._record = timed("bookkeeping", engine._record)  # type: ignore[method-assign]
+    for optimizer in engine.optimizers.values():
+        optimizer.step = timed("optimizer", optimizer.step)  # type: ignore[method-assign]
+
+
+def now(device: torch.device) -> float:
+    if device.type == "cuda":
+        torch.cuda.synchronize()
+    return time.perf_counter()
+
+
+def seconds(function: Callable[[], None], steps: int, device: torch.device) -> float:
+    before = now(device)
+    for _ in range(steps):
+        function()
+    return (now(device) - before) / steps
+
+
+def measure(model: str, network: str, shape: str, arguments: argparse.Namespace) -> dict[str, Any]:
+    with tempfile.TemporaryDirectory() as folder:
+        config = compose(model, network, shape, arguments, folder)
+        other = compose(model, network, shape, arguments, folder)
+        step, run = ours(config, folder)
+        baseline = plain(other, run.real.images)
+        for function in (step, baseline):
+            seconds(function, 2, run.device)
+        times: dict[str, list[float]] = {"ours": [], "plain": []}
+        for _ in range(arguments.rounds):
+            times["plain"].append(seconds(baseline, arguments.steps, run.device))
+            times["ours"].append(seconds(step, arguments.steps, run.device))
+        spent: dict[str, float] = defaultdict(float)
+        instrument(run, spent)
+        total = seconds(step, arguments.steps, run.device) * arguments.steps
+    ratios = sorted(p / o for p, o in zip(times["plain"], times["ours"], strict=True))
+    return {
+        "model": model,
+        "network": network,
+        "shape": shape,
+        "images_per_second": arguments.batch_size / statistics.median(times["ours"]),
+        "ratio": statistics.median(ratios),
+        "ratio_min": ratios[0],
+        "ratio_max": ratios[-1],
+        "share": {name: value / total for name, value in sorted(spent.items())},
+        "peak_mib": {kind: peak(kind, model, network, shape, arguments) for kind in ("ours", "plain")},
+    }
+
+
+def peak(kind: str, model: str, network: str, shape: str, arguments: argparse.Namespace) -> float:
+    """Peak memory of three steps in a process of their own, less what it holds before the first: MiB."""
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(1, context) as pool:
+        return pool.submit(_peak, kind, model, network, shape, arguments).result()
+
+
+def _peak(kind: str, model: str, network: str, shape: str, arguments: argparse.Namespace) -> float:
+    torch.set_num_threads(arguments.threads)
+    with tempfile.TemporaryDirectory() as folder:
+        config = compose(model, network, shape, arguments, folder)
+        images = config.data.load("train", Path(folder)).images
+        before = resident_peak(reset=True)
+        step = ours(config, folder)[0] if kind == "ours" else plain(config, images)
+        for _ in range(3):
+            step()
+        if config.gpu.resolve().type == "cuda":
+            return torch.cuda.max_memory_allocated() / 2**20
+        return resident_peak() - before
+
+
+def resident_peak(reset: bool = False) -> float:
+    """Peak resident memory of this process in MiB (Linux), since the start or the last reset."""
+    if reset:
+        Path("/proc/self/clear_refs").write_text("5")
+    line = next(x for x in Path("/proc/self/status").read_text().splitlines() if x.startswith("VmHWM"))
+    return int(line.split()[1]) / 1024
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    every = [f"{model}:{network}" for model in MODELS for network in NETWORKS]
+    parser.add_argument("--cases", nargs="+", default=every, metavar="MODEL:NETWORK")
+    parser.add_argument("--shapes", nargs="+", default=list(SHAPES), choices=SHAPES)
+    parser.add_argument("--batch-size", type=int, default=64)
+    parser.add_argument("--discriminator-steps", type=int, default=1, help="of both loops (default: 1)")
+    parser.add_argument("--rounds", type=int, default=5, help="pairs of measurements (default: 5)")
+    parser.add_argument("--steps", type=int, default=3, help="steps in each (default: 3)")
+    parser.add_argument("--gpu", default="auto")
+    parser.add_argument("--precision", default="fp32", help="of ours; the plain loop is fp32")
+    parser.add_argument("--threads", type=int, default=torch.get_num_threads())
+    parser.add_argument("--json", type=Path, help="also write the rows here, one JSON object a line")
+    parser.add_argument("overrides", nargs="*", help="settings for both, such as network.width=32")
+    arguments = parser.parse_args()
+    torch.set_num_threads(arguments.threads)
+    print(f"torch {torch.__version__}, {arguments.threads} threads, batch {arguments.batch_size}, {arguments.precision}")
+    print("| model | network | shape | images/s | times the plain loop (min-max) | data | optimiser | rest | MiB, plain |")
+    print("|---|---|---|---|---|---|---|---|---|")
+    for shape in arguments.shapes:
+        for case in arguments.cases:
+            row = measure(*case.split(":"), shape, arguments)
+            share = row["share"]
+            print(
+                f"| {row['model']} | {row['network']} | {shape} | {row['images_per_second']:.0f} "
+                f"| {row['ratio']:.2f} ({row['ratio_min']:.2f}-{row['ratio_max']:.2f}) | {share['data']:.1%} "
+                f"| {share['optimizer']:.1%} | {share['bookkeeping']:.1%} "
+                f"| {row['peak_mib']['ours']:.0f}, {row['peak_mib']['plain']:.0f} |",
+                flush=True,
+            )
+            if arguments.json:
+                with arguments.json.open("a") as file:
+                    file.write(json.dumps(row) + "\n")
+
+
+if __name__ == "__main__":
+    main()
