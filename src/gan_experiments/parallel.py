@@ -26,6 +26,11 @@ def all_sum(value: Tensor) -> Tensor:
     return _AllSum.apply(value)  # type: ignore[no-any-return]
 
 
+def all_mean(value: Tensor) -> Tensor:
+    """The mean of `value` over ranks, differentiable: what one process would compute from the whole batch."""
+    return all_sum(value) / world_size() if world_size() > 1 else value
+
+
 class _AllSum(torch.autograd.Function):
     @staticmethod
     def forward(ctx: object, value: Tensor) -> Tensor:
@@ -37,6 +42,19 @@ class _AllSum(torch.autograd.Function):
     def backward(ctx: object, *gradients: Tensor) -> Tensor:
         # Through `all_sum` again, so that a gradient penalty can differentiate the backward pass.
         return all_sum(gradients[0].contiguous())
+
+
+def gather(value: Tensor) -> Tensor:
+    """The rows of all ranks, in the order of the ranks; gradients come back to the rank that gave the rows.
+
+    For a loss that is no mean over samples: each rank computes the whole of it, and the mean over ranks of its
+    gradients is the gradient of the whole.
+    """
+    if world_size() == 1:
+        return value
+    total = world_size() * len(value)
+    rows = torch.arange(total, device=value.device)[local_slice(total)]
+    return all_sum(value.new_zeros(total, *value.shape[1:]).index_copy(0, rows, value))
 
 
 def local_slice(total: int) -> slice:

@@ -13,6 +13,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
+from hydra._internal.hydra import Hydra
 
 from gan_experiments.cli import train
 from gan_experiments.config import Config
@@ -76,6 +78,10 @@ def gan_train(
     for name in ("GAN_CONF", "GAN_DATA", "HYDRA_FULL_ERROR"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.chdir(tmp_path)
+    # Hydra composes a run twice (once only to read hydra.mode, which is not set) and a sweep's jobs three times;
+    # the processes that `shell` starts do so too, these calls save the time.
+    monkeypatch.setattr(Hydra, "get_mode", lambda *args, **kwargs: None)
+    monkeypatch.setattr(BasicSweeper, "validate_batch_is_legal", lambda *args: None)
     root = logging.getLogger()
     before = root.level, root.handlers[:]
 
@@ -98,7 +104,12 @@ def shell(tmp_path: Path) -> Callable[..., subprocess.CompletedProcess[str]]:
         gan_train = f"{sys.executable} -m gan_experiments.cli.train"
         environment = {**os.environ, "PYTHONPATH": str(SRC), "GAN_TRAIN": gan_train, **variables}
         return subprocess.run(
-            ["bash", "-c", command], capture_output=True, text=True, env=environment, cwd=tmp_path, timeout=120
+            ["bash", "-c", command],
+            capture_output=True,
+            text=True,
+            env=environment,
+            cwd=tmp_path,
+            timeout=120,
         )
 
     return run

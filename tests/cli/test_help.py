@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -42,13 +43,7 @@ def test_help_is_immediate_and_may_be_cut_short(shell: Callable[..., Any]) -> No
     assert result.stdout.startswith("usage: gan-train")
     assert result.stderr == ""
     script = WITHOUT_TORCH + "assert not {'torch', 'hydra'} & set(sys.modules), 'imported'"
-    assert shell(f'python3 -c "{script}" --help || exit 1'.replace("python3", _python())).returncode == 0
-
-
-def _python() -> str:
-    import sys
-
-    return sys.executable
+    assert shell(f'{sys.executable} -c "{script}" --help').returncode == 0
 
 
 @pytest.mark.parametrize(
@@ -61,7 +56,7 @@ def _python() -> str:
 )
 def test_completion_without_torch(line: str, completions: set[str], shell: Callable[..., Any]) -> None:
     script = WITHOUT_TORCH + "assert 'torch' not in sys.modules, 'torch was imported'"
-    result = shell(f'{_python()} -c "{script}" -sc query=bash', COMP_LINE=line, COMP_CWORD="1")
+    result = shell(f'{sys.executable} -c "{script}" -sc query=bash', COMP_LINE=line, COMP_CWORD="1")
     assert result.returncode == 0, result.stderr
     assert set(result.stdout.split()) == completions
 

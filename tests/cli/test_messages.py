@@ -61,7 +61,7 @@ TYPED = {
     "train.steps=0": "train.steps must be at least 1, not 0",
     "data.channels=???": "data.channels has no value; give it as data.channels=VALUE or in a YAML file",
     "seed=${x}": "seed: Interpolation key 'x' not found",
-    "model=${x}": "Interpolation key 'x' not found",
+    "model=${x}": "there is nothing that ${x} could refer to",
     "seed=${oc.env:NO_SUCH}": "seed: ...Environment variable 'NO_SUCH' not found...",
     # syntax
     "san": "'san' is no setting; settings are written key=value\n  Did you mean 'model=san'?",
@@ -90,7 +90,11 @@ TYPED = {
 # A YAML file of the user's own, how it is used, and the message.
 SCHEMA = "defaults:\n  - san\n  - override /schema/model@_here_: my_gan.Mine\n  - _self_\n"
 WRITTEN = {
-    "syntax": ("model", "defaults:\n  - san\nk: [1\nb: 2\n", "...mine/model/syntax.yaml, line 4, column 2: ..."),
+    "syntax": (
+        "model",
+        "defaults:\n  - san\nk: [1\nb: 2\n",
+        "...mine/model/syntax.yaml, line 4, column 2: ...",
+    ),
     "tab": ("model", "defaults:\n\t- san\n", "...mine/model/tab.yaml, line 2, column 1: ..."),
     "type": (
         "model",
@@ -184,7 +188,9 @@ def assert_message(result: Any, expected: str) -> None:
 
 
 @pytest.mark.parametrize("arguments", TYPED)
-def test_mistake_on_the_command_line(arguments: str, gan_train: Command, trainer: Any, tmp_path: Path) -> None:
+def test_mistake_on_the_command_line(
+    arguments: str, gan_train: Command, trainer: Any, tmp_path: Path
+) -> None:
     result = gan_train(*arguments.split(" "))
     assert_message(result, TYPED[arguments])
     assert not trainer.calls
@@ -207,7 +213,9 @@ def test_file_in_another_encoding_is_named(gan_train: Command, tmp_path: Path) -
     assert_message(gan_train("-cd", "mine", "model=latin"), "mine/model/latin.yaml is not UTF-8 text")
 
 
-def test_config_folder_of_the_environment_must_exist(gan_train: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_config_folder_of_the_environment_must_exist(
+    gan_train: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("GAN_CONF", "/no/such/folder")
     assert_message(gan_train("model=san"), "GAN_CONF: there is no folder /no/such/folder")
 

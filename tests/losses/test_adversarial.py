@@ -14,6 +14,7 @@ from gan_experiments.losses import (
     Loss,
     Minimax,
     NonSaturating,
+    Relativistic,
     SoftplusLeastSquares,
     Wasserstein,
 )
@@ -171,3 +172,19 @@ def test_extreme_scores_give_finite_losses_and_gradients(loss: Loss) -> None:
     assert total.shape == ()
     assert total.isfinite()
     assert gradient.isfinite().all()
+
+
+def test_relativistic_pairing_compares_each_pair() -> None:
+    real, fake = torch.tensor([1.0, -2.0], dtype=torch.float64), torch.tensor([0.5, 3.0], dtype=torch.float64)
+    real.requires_grad_()
+    value = Relativistic().discriminator(real, fake)
+    assert value.item() == pytest.approx(
+        (math.log1p(math.exp(-0.5)) + math.log1p(math.exp(5.0))) / 2, abs=1e-12
+    )
+    (gradient,) = torch.autograd.grad(value, real)
+    torch.testing.assert_close(gradient, -(fake - real).sigmoid() / 2)
+    equal = Relativistic().discriminator(real + 7, fake + 7)  # only differences count
+    assert equal.item() == pytest.approx(value.item(), abs=1e-12)
+    for refused in (Relativistic().generator, Relativistic().direction_weight):
+        with pytest.raises(UserError, match="loss=relativistic"):
+            refused(fake)

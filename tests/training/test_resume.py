@@ -72,9 +72,9 @@ def test_killed_process_resumes_to_the_bit(compose: Any, tmp_path: Path) -> None
     script = f"""
 import os, sys
 sys.path.insert(0, {str(Path(__file__).parent.parent)!r})
-import conftest, torch
+import tiny, torch
 torch.set_num_threads(1)
-config, record = conftest.compose.__wrapped__()(*{settings!r})
+config, record = tiny.compose(*{settings!r})
 from pathlib import Path
 from gan_experiments.training.run import Run
 run = Run(config, Path({str(tmp_path / "parts")!r}), record)

@@ -18,6 +18,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import omegaconf
 from hydra.conf import HydraConf
 from hydra.core.hydra_config import HydraConfig
 from hydra.errors import HydraException
@@ -162,7 +163,7 @@ def sweep_folder(parent: str, name: str | None, now: str) -> str:
     """The folder of a sweep: the one of that name, or a new one."""
     if name is None:
         return free_folder(parent, now)
-    if not re.fullmatch(r"[\w.+-][\w.+ -]*", name):
+    if not re.fullmatch(r"[\w+-][\w.+-]*", name):
         raise UserError(f"sweep={name}: a sweep's name is a folder's name, of letters, digits and . _ + -")
     return str(Path(parent) / name)
 
@@ -177,7 +178,11 @@ def job_name(overrides: Sequence[str]) -> str:
     return name.encode()[: MAX_NAME - 9].decode(errors="ignore") + "-" + digest
 
 
+# The name of OmegaConf 2.4; in 2.3 it was that of an older function.
+_register = getattr(
+    OmegaConf, "register_new_resolver" if omegaconf.__version__.startswith("2.3.") else "register_resolver"
+)
 # The cache keeps the folder of a run the same however often the setting is read.
-OmegaConf.register_new_resolver("run_folder", free_folder, use_cache=True, replace=True)
-OmegaConf.register_new_resolver("sweep_folder", sweep_folder, use_cache=True, replace=True)
-OmegaConf.register_new_resolver("job_name", job_name, replace=True)
+_register("run_folder", free_folder, use_cache=True, replace=True)
+_register("sweep_folder", sweep_folder, use_cache=True, replace=True)
+_register("job_name", job_name, replace=True)

@@ -56,7 +56,7 @@ def explain(error: BaseException, catalogue: Catalogue) -> str | None:
         if isinstance(cause, OSError) and cause.filename:
             return f"{cause.filename}: {cause.strerror}"
     for cause in chain:
-        if isinstance(cause, OmegaConfBaseException) and cause.full_key:
+        if isinstance(cause, OmegaConfBaseException) and cause.full_key not in (None, "", "_dummy_"):
             return _prefix(error, cause) + _omegaconf_error(cause, catalogue)
     if isinstance(error, HydraException):
         return _hydra_error(str(error))
@@ -141,7 +141,7 @@ def _omegaconf_error(error: OmegaConfBaseException, catalogue: Catalogue) -> str
         if error.value == {}:
             return f"{key} is a single value and has no settings of its own"
         return text
-    return text if key == "_dummy_" else f"{key}: {text}"
+    return f"{key}: {text}"
 
 
 def component_to_add(where: str, name: str, catalogue: Catalogue) -> str:
@@ -158,14 +158,16 @@ def _hydra_error(text: str) -> str:
         return f"{match[1]} gives several values: add -m for a job with each (or write key=[a,b] for a list)"
     if match := re.match(r"Sweep parameters '(.*)' requires --multirun", text):
         return f"{match[1]} gives several values: add -m for a job with each"
+    if match := re.match(r"Error resolving interpolation '(.*?)'", text):
+        return f"there is nothing that {match[1]} could refer to"
     if match := re.match(r"Could not delete from config. '(.*)' does not exist", text):
         return f"~{match[1]}: there is no setting {match[1]} to take away"
-    if match := re.search(r"schema/(\w+)@([\w.]*\w)", text):
+    if match := re.match(r"(?:Multiple values for )?schema/(\w+)@([\w.]*\w)", text):
         return (
             f"{match[2]} is given two classes; it takes one option, and a YAML file that builds on another one ends"
             f" its defaults with\n    - override /schema/{match[1]}@_here_: module.Class"
         )
-    if match := re.search(r"Could not override '(.*?)'", text):
+    if match := re.search(r"(?:Could not override|No earlier Group Default for) '(.*?)'", text):
         file = re.match(r"In '(.*?)': ", text)
         message = f"{file[1]}.yaml: " if file else ""
         message += f"there is no {match[1]} to override"

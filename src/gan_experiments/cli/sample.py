@@ -126,7 +126,7 @@ def interpolation(restored: Restored, rows: int, steps: int, seed: int) -> Tenso
 
 
 def write_files(restored: Restored, arguments: argparse.Namespace, folder: Path) -> Path:
-    from torchvision.io import write_png
+    from PIL import Image
 
     from gan_experiments.training.recorder import to_uint8
 
@@ -135,7 +135,8 @@ def write_files(restored: Restored, arguments: argparse.Namespace, folder: Path)
     for start in range(0, arguments.images, 256):
         images = to_uint8(restored.generate(latents[start : start + 256]))
         for index, image in enumerate(images, start):
-            write_png(image, str(folder / f"image_{index:06d}.png"))
+            pixels = image.permute(1, 2, 0).squeeze(2).numpy()
+            Image.fromarray(pixels).save(folder / f"image_{index:06d}.png")
     return folder
 
 

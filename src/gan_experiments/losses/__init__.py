@@ -5,17 +5,40 @@ from gan_experiments.losses.adversarial import (
     LeastSquares,
     Minimax,
     NonSaturating,
+    Relativistic,
     SoftplusLeastSquares,
     Wasserstein,
 )
-from gan_experiments.losses.base import Loss
+from gan_experiments.losses.base import Loss, NoLoss
+from gan_experiments.losses.fdivergence import (
+    FDivergence,
+    GanDivergence,
+    JensenShannon,
+    KullbackLeibler,
+    Neyman,
+    Pearson,
+    ReverseKullbackLeibler,
+    SquaredHellinger,
+    TotalVariation,
+)
 
 __all__ = [
+    "FDivergence",
+    "GanDivergence",
     "Hinge",
+    "JensenShannon",
+    "KullbackLeibler",
     "LeastSquares",
     "Loss",
     "Minimax",
+    "Neyman",
+    "NoLoss",
     "NonSaturating",
+    "Pearson",
+    "Relativistic",
+    "ReverseKullbackLeibler",
     "SoftplusLeastSquares",
+    "SquaredHellinger",
+    "TotalVariation",
     "Wasserstein",
 ]

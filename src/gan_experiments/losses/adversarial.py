@@ -91,3 +91,26 @@ class SoftplusLeastSquares(Loss):
     def direction_weight(self, scores: Tensor) -> Tensor:
         gap = 1 - scores.detach()
         return 2 * softplus(gap) * gap.sigmoid()
+
+
+@dataclass
+class Relativistic(Loss):
+    """The relativistic pairing loss (Jolicoeur-Martineau 2019; Huang et al. 2024, "The GAN is dead", equation 2).
+
+    Each real score is compared with one fake score, so the batches must be equally large.
+    """
+
+    relative = True
+
+    def discriminator(self, real: Tensor, fake: Tensor) -> Tensor:
+        return softplus(fake - real).mean()
+
+    def generator(self, fake: Tensor) -> Tensor:
+        raise UserError(
+            "loss=relativistic compares generated with real scores, and this model has only generated ones there"
+        )
+
+    def direction_weight(self, scores: Tensor) -> Tensor:
+        raise UserError(
+            "loss=relativistic cannot train a SAN: its generator part is no function of one score; use model=r3gan"
+        )

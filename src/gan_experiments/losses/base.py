@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
+from typing import ClassVar
 
 from omegaconf import MISSING
 from torch import Tensor
@@ -12,7 +13,13 @@ from gan_experiments.errors import UserError
 
 
 class Loss(ABC):
-    """An adversarial objective on scores: logits or critic values, float32, shape (n,); results are minimised."""
+    """An adversarial objective on scores: logits or critic values, float32, shape (n,); results are minimised.
+
+    A `relative` loss judges scores against each other: the generator then minimises the discriminator's loss with
+    real and fake exchanged.
+    """
+
+    relative: ClassVar[bool] = False
 
     @abstractmethod
     def discriminator(self, real: Tensor, fake: Tensor) -> Tensor:
@@ -29,6 +36,20 @@ class Loss(ABC):
         Takida et al. 2024, "SAN: Inducing Metrizability of GAN with Discriminative Normalized Linear Layer".
         Raises UserError where R3 is not monotone.
         """
+
+
+@dataclass
+class NoLoss(Loss):
+    """In place of an adversarial loss, for a model that has an objective of its own."""
+
+    def discriminator(self, real: Tensor, fake: Tensor) -> Tensor:
+        raise NotImplementedError
+
+    def generator(self, fake: Tensor) -> Tensor:
+        raise NotImplementedError
+
+    def direction_weight(self, scores: Tensor) -> Tensor:
+        raise NotImplementedError
 
 
 @dataclass

@@ -1,11 +1,16 @@
 """Figures of merit: a sampler and real images in, named numbers with their protocol out."""
 
 from gan_experiments.metrics.base import Evaluation, Evaluator, Images, Metrics, NoMetrics, Sampler
+from gan_experiments.metrics.dinov2 import Dinov2Metrics
 from gan_experiments.metrics.evaluator import FeatureMetrics
 from gan_experiments.metrics.inception import Inception
 from gan_experiments.metrics.lenet import LeNet
+from gan_experiments.metrics.several import Several
+from gan_experiments.metrics.stacked import StackedDigits
+from gan_experiments.metrics.vgg16 import Vgg16Metrics
 
 __all__ = [
+    "Dinov2Metrics",
     "Evaluation",
     "Evaluator",
     "FeatureMetrics",
@@ -15,4 +20,7 @@ __all__ = [
     "Metrics",
     "NoMetrics",
     "Sampler",
+    "Several",
+    "StackedDigits",
+    "Vgg16Metrics",
 ]

@@ -9,17 +9,24 @@ from typing import Any, Protocol
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
-Sampler = Callable[[int], Tensor]
-"""`sample(n)`: the next n generated images, uint8 (n, c, h, w), or float in [-1, 1] on any device."""
+Sampler = Callable[[int], Tensor | tuple[Tensor, Tensor]]
+"""`sample(n)`: the next n generated images, uint8 (n, c, h, w) or float in [-1, 1], on any device.
+
+A conditional generator gives the labels int64 (n,) that it was asked for as well: (images, labels).
+"""
 
 
 class Images(Protocol):
-    """Real images: `images` uint8 (n, c, h, w), an array or memory map; `digest` names their content."""
+    """Real images: `images` uint8 (n, c, h, w) and `labels` int64 (n,) or None; `digest` names their content."""
 
     @property
-    def images(self) -> np.ndarray[Any, np.dtype[np.uint8]]: ...
+    def images(self) -> NDArray[np.uint8]: ...
+
+    @property
+    def labels(self) -> NDArray[np.int64] | None: ...
 
     @property
     def digest(self) -> str: ...
@@ -30,11 +37,13 @@ class Evaluation:
     """The figures of one evaluation by name, and how they were made (extractor, counts, seed, precision).
 
     `floor`: the same figures for held-out real images in place of generated ones, where there are any.
+    `classes`: figures by class, in the order of the labels, where the generator is told the class.
     """
 
     values: dict[str, float] = field(default_factory=dict)
     protocol: dict[str, Any] = field(default_factory=dict)
     floor: dict[str, float] = field(default_factory=dict)
+    classes: dict[str, list[float]] = field(default_factory=dict)
 
 
 class Evaluator(Protocol):

@@ -2,29 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import math
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Optional
+from typing import Any, ClassVar, Optional
 
 import torch
 from omegaconf import MISSING
 from torch import Tensor
 
 from gan_experiments.errors import UserError
+from gan_experiments.metrics import scores, ssim
 from gan_experiments.metrics.base import Evaluation, Images, Metrics, Sampler
-from gan_experiments.metrics.features import Extractor, Features, extract
+from gan_experiments.metrics.features import Extraction, Extractor, Features
 from gan_experiments.metrics.reference import Reference, draw
-from gan_experiments.metrics.scores import FIGURES, scores
 from gan_experiments.metrics.store import Store
 
-FEWEST = 10  # images, on either side: below that a neighbour or a split is missing
+Figures = Callable[[Features, Reference], tuple[dict[str, float], dict[str, Any]]]
 
 
 @dataclass
 class FeatureMetrics(Metrics):
     """Frechet and kernel distance, precision, recall, density, coverage and score over one network's features."""
+
+    figures: ClassVar[tuple[Figures, ...]] = (scores.distances, scores.shares, scores.classes)
 
     samples: int = MISSING  # generated images per evaluation
     real: Optional[int] = MISSING  # noqa: UP045  (real images, at most; null: all of the training split)
@@ -34,8 +37,8 @@ class FeatureMetrics(Metrics):
     def __post_init__(self) -> None:
         for name in ("samples", "real"):
             value = getattr(self, name)
-            if value is not None and value < FEWEST:
-                raise UserError(f"metrics.{name} must be at least {FEWEST}, not {value}")
+            if value is not None and value < scores.FEWEST:
+                raise UserError(f"metrics.{name} must be at least {scores.FEWEST}, not {value}")
         if self.batch_size < 1:
             raise UserError(f"metrics.batch_size must be at least 1, not {self.batch_size}")
 
@@ -55,9 +58,9 @@ class FeatureMetrics(Metrics):
         paths_data: Path | None = None,
     ) -> FeatureEvaluator:
         for images in filter(None, (real, held_out)):
-            if len(images.images) < FEWEST:
+            if len(images.images) < scores.FEWEST:
                 raise UserError(
-                    f"there are {len(images.images)} real images; metrics need at least {FEWEST} "
+                    f"there are {len(images.images)} real images; metrics need at least {scores.FEWEST} "
                     f"(metrics=none trains without)"
                 )
         with torch.random.fork_rng(devices=[]):  # building a network draws initial weights
@@ -71,7 +74,7 @@ class FeatureMetrics(Metrics):
 
     @property
     def best(self) -> str | None:
-        return self.key("fd")
+        return self.key("fd") if scores.distances in self.figures else None
 
 
 class FeatureEvaluator:
@@ -81,37 +84,60 @@ class FeatureEvaluator:
         self.metrics, self.real, self.held_out = metrics, real, held_out
 
     def __call__(self, sample: Sampler) -> Evaluation:
-        generated = extract(self.real.extractor, self._batches(sample))
-        protocol = self._protocol()
-        if generated.non_finite:
-            values = dict.fromkeys(FIGURES, float("nan"))
-            protocol["non_finite"] = f"non-finite features: {generated.non_finite} of {self.metrics.samples}"
-        else:
-            values, counts = scores(generated, self.real)
-            protocol |= counts
-        return Evaluation(self._named(values), protocol, self.floor)
+        extraction = self.extraction()
+        for images, labels in batches(sample, self.metrics.samples, self.metrics.batch_size):
+            extraction.add(images, labels)
+        return self.evaluate(extraction.features())
 
-    @cached_property
-    def floor(self) -> dict[str, float]:
-        """The same figures with `samples` held-out real images, at most, in place of generated ones."""
-        if self.held_out is None:
-            return {}
-        features = self.held_out.features
-        rows = draw(len(features), self.metrics.samples, self.metrics.seed)
-        return self._named(scores(Features(features.pooled[rows], features.logits[rows]), self.real)[0])
+    def extraction(self) -> Extraction:
+        """What collects generated images for `evaluate`."""
+        return Extraction(self.real.extractor, keep=ssim.BATCH * ssim.BATCHES)
 
-    def _named(self, values: dict[str, float]) -> dict[str, float]:
-        return {self.metrics.key(name): value for name, value in values.items()}
-
-    def _protocol(self) -> dict[str, Any]:
-        return self.real.extractor.protocol | {
-            "generated": self.metrics.samples,
+    def evaluate(self, generated: Features) -> Evaluation:
+        """Every figure of generated images from their features."""
+        total = len(generated) + generated.non_finite
+        protocol = self.real.extractor.protocol | {
+            "generated": total,
             "real": len(self.real.rows),
             "real_digest": self.real.images.digest,
             "seed": self.metrics.seed,
             "precision": "float32",
         }
+        if generated.non_finite:
+            protocol["non_finite"] = f"non-finite features: {generated.non_finite} of {total}"
+            return Evaluation(dict.fromkeys(filter(None, [self.metrics.best]), math.nan), protocol)
+        values, counts = self._figures(generated)
+        classes = self._named(scores.by_class(generated, self.real))
+        return Evaluation(values, protocol | counts, self.floor, classes)
 
-    def _batches(self, sample: Sampler) -> Iterator[Tensor]:
-        for start in range(0, self.metrics.samples, self.metrics.batch_size):
-            yield sample(min(self.metrics.batch_size, self.metrics.samples - start))
+    @cached_property
+    def floor(self) -> dict[str, float]:
+        """The same figures with held-out real images, `samples` at most, in place of generated ones."""
+        if self.held_out is None:
+            return {}
+        rows = draw(len(self.held_out.features), self.metrics.samples, self.metrics.seed)
+        features = self.held_out.features[rows]
+        features.first = self.held_out.first(ssim.BATCH * ssim.BATCHES)
+        return self._figures(features)[0]
+
+    def _figures(self, generated: Features) -> tuple[dict[str, float], dict[str, Any]]:
+        values: dict[str, float] = {}
+        protocol: dict[str, Any] = {}
+        for figures in self.metrics.figures:
+            some, counts = figures(generated, self.real)
+            values |= some
+            protocol |= counts
+        named = self._named(values)
+        if generated.first is not None:
+            named["diversity"] = ssim.diversity(generated.first)
+        return named, protocol
+
+    def _named(self, values: dict[str, Any]) -> dict[str, Any]:
+        return {self.metrics.key(name): value for name, value in values.items()}
+
+
+def batches(sample: Sampler, count: int, size: int) -> Iterator[tuple[Tensor, Tensor | None]]:
+    """`count` generated images, `size` at a time, with their labels or None."""
+    for start in range(0, count, size):
+        batch = sample(min(size, count - start))
+        yield batch if isinstance(batch, tuple) else (batch, None)

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -32,17 +32,24 @@ class Extractor:
 
 @dataclass
 class Features:
-    """Features (n, d) and logits (n, classes) of n images, float32 on the CPU.
+    """Features (n, d) and logits (n, classes; (n, 0) of a network without) of n images, float32 on the CPU.
 
-    `non_finite` counts the images whose pixels or features are not finite numbers; their rows are left out.
+    `labels` (n,): the classes of the images, where they have one. `first`: the first images, uint8.
+    `non_finite` counts images whose pixels or features are not finite numbers; their rows are left out.
     """
 
     pooled: Tensor
     logits: Tensor
-    non_finite: int = field(default=0)
+    labels: Tensor | None = None
+    first: Tensor | None = None
+    non_finite: int = 0
 
     def __len__(self) -> int:
         return len(self.pooled)
+
+    def __getitem__(self, rows: Tensor) -> Features:
+        labels = None if self.labels is None else self.labels[rows]
+        return Features(self.pooled[rows], self.logits[rows], labels)
 
 
 @contextmanager
@@ -70,17 +77,39 @@ def to_uint8(images: Tensor) -> tuple[Tensor, Tensor]:
     return (x * 127.5 + 128).clamp(0, 255).to(torch.uint8), finite
 
 
-def extract(extractor: Extractor, batches: Iterable[Tensor]) -> Features:
-    """Features of all images in `batches` (see base.Sampler for what a batch may be)."""
-    pooled, logits, count = [], [], 0
-    for batch in batches:
-        with exact(extractor.device):
-            images, finite = to_uint8(batch.to(extractor.device))
+class Extraction:
+    """Collects the features of images that come in batches, and the first `keep` images."""
+
+    def __init__(self, extractor: Extractor, keep: int = 0) -> None:
+        self.extractor, self.keep = extractor, keep
+        self.parts: list[Features] = []
+
+    def add(self, images: Tensor, labels: Tensor | None = None) -> None:
+        """Images (n, c, h, w), uint8 or float in [-1, 1], on any device, with their classes (n,) if they have any."""
+        with exact(self.extractor.device):
+            pixels, finite = to_uint8(images.to(self.extractor.device))
             # With one channel, strides that mean the same choose another convolution and other last digits.
-            images = images.clone(memory_format=torch.contiguous_format)
-            features, scores = (output.float() for output in extractor.network(images))
-            finite &= features.isfinite().all(1) & scores.isfinite().all(1)
-            count += int((~finite).sum())
-            pooled.append(features[finite].cpu())
-            logits.append(scores[finite].cpu())
-    return Features(torch.cat(pooled), torch.cat(logits), count)
+            pixels = pixels.clone(memory_format=torch.contiguous_format)
+            pooled, logits = (output.float() for output in self.extractor.network(pixels))
+            finite &= pooled.isfinite().all(1) & logits.isfinite().all(1)
+        first, self.keep = pixels[: self.keep].cpu(), max(0, self.keep - len(pixels))
+        part = Features(
+            pooled[finite].cpu(),
+            logits[finite].cpu(),
+            None if labels is None else labels.to(finite.device)[finite].cpu(),
+            first,
+            int((~finite).sum()),
+        )
+        self.parts.append(part)
+
+    def features(self) -> Features:
+        """All of them; frees the parts."""
+        parts, self.parts = self.parts, []
+        labels = [part.labels for part in parts if part.labels is not None]
+        return Features(
+            torch.cat([part.pooled for part in parts]),
+            torch.cat([part.logits for part in parts]),
+            torch.cat(labels) if labels else None,
+            torch.cat([part.first for part in parts if part.first is not None]),
+            sum(part.non_finite for part in parts),
+        )

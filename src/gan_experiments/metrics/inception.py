@@ -3,22 +3,17 @@
 from __future__ import annotations
 
 import os
-import re
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Optional
 
 import torch
-from omegaconf import MISSING
 from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 from torch_fidelity.utils import create_feature_extractor
 
-from gan_experiments.errors import UserError
-from gan_experiments.metrics.evaluator import FeatureMetrics
 from gan_experiments.metrics.features import Extractor
-from gan_experiments.metrics.weights import Weights, load_state
+from gan_experiments.metrics.weights import WeightedMetrics, Weights, load_state
 
 STANDARD = Weights(
     name="weights-inception-2015-12-05-6726825d.pth",
@@ -75,7 +70,7 @@ class FastInception(nn.Module):
                 module.conv = fuse_conv_bn_eval(module.conv, module.bn)
                 module.bn = nn.Identity()
         trunk = nn.Sequential(*(getattr(original, name) for name in self.LAYERS))
-        self.trunk = trunk.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.trunk = trunk.to(memory_format=torch.channels_last)
         self.classes = nn.Parameter(original.fc.weight)
 
     def forward(self, images: Tensor) -> tuple[Tensor, Tensor]:
@@ -86,32 +81,17 @@ class FastInception(nn.Module):
 
 
 @dataclass
-class Inception(FeatureMetrics):
+class Inception(WeightedMetrics):
     """FID (Heusel et al. 2017), KID, Inception score, precision and recall over Inception-v3's 2048 features.
 
     With other weights than the standard ones (`sha256` says which) the figures are called fd_inception,
     kid_inception and so on, since they are not FID.
     """
 
-    weights: Optional[str] = MISSING  # noqa: UP045  (the file; null: in torch.hub's folder, downloaded if need be)
-    sha256: str = MISSING  # how the sha256 of the file begins
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        if not re.fullmatch("[0-9a-f]{8,64}", self.sha256):
-            raise UserError(
-                f"metrics.sha256 must be the first 8 or more hexadecimal digits, not '{self.sha256}'"
-            )
-
-    @property
-    def _weights(self) -> Weights:
-        return replace(STANDARD, file=self.weights, sha256=self.sha256)
-
-    def check(self, paths_data: Path) -> None:
-        self._weights.find()
+    published = STANDARD
 
     def extractor(self) -> Extractor:
-        file, digest = self._weights.find()
+        file, digest = self.find()
         protocol = {
             "extractor": "inception-v3-compat",
             "weights": digest,

@@ -82,6 +82,16 @@ class _Extractor(nn.Module):
         return output
 
 
+def extractor() -> Extractor:
+    """The network with its weights, on the CPU."""
+    protocol = {
+        "extractor": "lenet-mnist-digits",
+        "weights": SHA256,
+        "resize": "32: zeros about 28, else bilinear antialiased",
+    }
+    return Extractor(_Extractor(), protocol)
+
+
 @dataclass
 class LeNet(FeatureMetrics):
     """Figures over the 84 features of a LeNet-5 trained on MNIST and scikit-learn's digits.
@@ -93,12 +103,7 @@ class LeNet(FeatureMetrics):
         load()
 
     def extractor(self) -> Extractor:
-        protocol = {
-            "extractor": "lenet-mnist-digits",
-            "weights": SHA256,
-            "resize": "none (28 to 32 by zeros), else bilinear antialiased",
-        }
-        return Extractor(_Extractor(), protocol)
+        return extractor()
 
     def key(self, figure: str) -> str:
         return f"{figure}_lenet"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from functools import cached_property
 from typing import Any
 
@@ -11,7 +10,7 @@ from torch import Tensor
 
 from gan_experiments.errors import RunError
 from gan_experiments.metrics.base import Images
-from gan_experiments.metrics.features import Extractor, Features, extract
+from gan_experiments.metrics.features import Extraction, Extractor, Features
 from gan_experiments.metrics.frechet import Gaussian, Moments
 from gan_experiments.metrics.neighbours import Cloud, Manifold
 from gan_experiments.metrics.store import Store
@@ -23,6 +22,11 @@ def draw(count: int, limit: int | None, seed: int) -> Tensor:
         return torch.arange(count)
     generator = torch.Generator().manual_seed(seed)
     return torch.randperm(count, generator=generator)[:limit].sort().values
+
+
+def drawn(features: Tensor, limit: int, seed: int) -> Tensor:
+    """The rows of `features` that `draw` names; itself, not a copy, where these are all."""
+    return features if limit >= len(features) else features[draw(len(features), limit, seed)]
 
 
 class Reference:
@@ -51,7 +55,10 @@ class Reference:
     @cached_property
     def features(self) -> Features:
         def make() -> dict[str, Any]:
-            found = extract(self.extractor, self._batches())
+            extraction = Extraction(self.extractor)
+            for rows in torch.split(self.rows, self.batch_size):
+                extraction.add(torch.from_numpy(self.images.images[rows.numpy()]))
+            found = extraction.features()
             if found.non_finite:
                 raise RunError(
                     f"the features of {found.non_finite} of {len(self.rows)} real images are not finite"
@@ -59,7 +66,11 @@ class Reference:
             return {"pooled": found.pooled.numpy(), "logits": found.logits.numpy()}
 
         arrays = self.store.get({"what": "features", **self._key}, make)
-        return Features(torch.from_numpy(arrays["pooled"]), torch.from_numpy(arrays["logits"]))
+        pooled, logits = (torch.from_numpy(arrays[name]) for name in ("pooled", "logits"))
+        labels = self.images.labels
+        return Features(
+            pooled, logits, None if labels is None else torch.from_numpy(labels[self.rows.numpy()])
+        )
 
     @cached_property
     def gaussian(self) -> Gaussian:
@@ -73,19 +84,26 @@ class Reference:
 
     def manifold(self, count: int) -> Manifold:
         """Neighbours among `count` of the features, on the extractor's device."""
-        rows = draw(len(self.features), count, self.seed)
-        features = self.features.pooled[rows].to(self.extractor.device)
+        features = drawn(self.features.pooled, count, self.seed).to(self.extractor.device)
 
         def make() -> dict[str, Any]:
             manifold = Manifold.of(features)
             return {"third": manifold.third.cpu().numpy(), "fifth": manifold.fifth.cpu().numpy()}
 
         arrays = self.store.get(
-            {"what": "radii", "neighbours": len(rows), "seed": self.seed, **self._key}, make
+            {"what": "radii", "neighbours": len(features), "seed": self.seed, **self._key}, make
         )
         third, fifth = (torch.from_numpy(arrays[name]).to(features.device) for name in ("third", "fifth"))
         return Manifold(Cloud(features, features.mean(0)), third, fifth)
 
-    def _batches(self) -> Iterator[Tensor]:
-        for rows in torch.split(self.rows, self.batch_size):
-            yield torch.from_numpy(self.images.images[rows.numpy()])
+    @cached_property
+    def classifies(self) -> bool:
+        """Whether the extractor is a classifier of these very classes: right on nine of ten real images."""
+        labels, logits = self.features.labels, self.features.logits
+        if labels is None or not logits.shape[1]:
+            return False
+        return float((logits.argmax(1) == labels).double().mean()) >= 0.9
+
+    def first(self, count: int) -> Tensor:
+        """The first `count` of the images, at most, uint8."""
+        return torch.from_numpy(self.images.images[self.rows[:count].numpy()])

@@ -2,52 +2,87 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 from gan_experiments.metrics import kernel, neighbours
-from gan_experiments.metrics.classes import SPLITS, inception_score
+from gan_experiments.metrics.classes import SPLITS, histogram, inception_score, kl_to_uniform
 from gan_experiments.metrics.features import Features
 from gan_experiments.metrics.frechet import Gaussian, Moments, extrapolated, frechet_distance, standard_error
-from gan_experiments.metrics.reference import Reference, draw
+from gan_experiments.metrics.neighbours import Manifold
+from gan_experiments.metrics.reference import Reference, drawn
 
-FIGURES = ("fd", "kid", "is", "is_std", "precision", "recall", "density", "coverage")
+FEWEST = 10  # images on either side: below that a neighbour or a split is missing
+
+Values = dict[str, float]
 
 
-def scores(generated: Features, real: Reference) -> tuple[dict[str, float], dict[str, Any]]:
-    """The `FIGURES` of generated images by name, and the counts they were made with.
+def distances(generated: Features, real: Reference) -> tuple[Values, dict[str, Any]]:
+    """Frechet distance `fd` and kernel distance `kid`, and the counts they were made with.
 
-    Where they hold, also fd_se, the standard error of fd over draws of the generated images, and fd_unbiased,
-    its limit for infinitely many of them. Precision and the like compare equal numbers of images.
+    Where they hold, also `fd_se`, the standard error of fd over draws of the generated images, and
+    `fd_unbiased`, its limit for infinitely many of them.
     """
     gaussian = Gaussian.of(Moments.of(generated.pooled), generated.pooled)
-    fd = frechet_distance(gaussian, real.gaussian)
+    values = {"fd": frechet_distance(gaussian, real.gaussian)}
     error = standard_error(generated.pooled, gaussian, real.gaussian)
-    limit = extrapolated(generated.pooled, real.gaussian, error) if error is not None else None
-
+    if error is not None:
+        values["fd_se"] = error
+        limit = extrapolated(generated.pooled, real.gaussian, error)
+        if limit is not None:
+            values["fd_unbiased"] = limit
     subset = min(kernel.SUBSET, len(generated), len(real.features))
-    kid, _ = kernel.kernel_distance(generated.pooled, real.features.pooled, subset)
+    values["kid"], _ = kernel.kernel_distance(generated.pooled, real.features.pooled, subset)
+    return values, {"kid_subset_size": subset}
 
+
+def shares(generated: Features, real: Reference) -> tuple[Values, dict[str, Any]]:
+    """Precision, recall, density and coverage among equal numbers of images."""
     count = min(len(generated), len(real.features))
-    ours = generated.pooled[draw(len(generated), count, real.seed)].to(real.extractor.device)
-    near = neighbours.neighbours(ours, real.manifold(count))
-
-    mean, spread = inception_score(generated.logits)
-    values = {
-        "fd": fd,
-        "fd_se": error,
-        "fd_unbiased": limit,
-        "kid": kid,
-        "is": mean,
-        "is_std": spread,
-        **vars(near),
-    }
-    protocol = {
-        "kid_subset_size": subset,
-        "is_splits": min(SPLITS, len(generated)),
-        "neighbours": {
-            "precision, recall": neighbours.NEAREST,
-            "density, coverage": neighbours.NEAREST_DENSITY,
-        },
+    ours = drawn(generated.pooled, count, real.seed).to(real.extractor.device)
+    found = neighbours.neighbours(ours, real.manifold(count))
+    return vars(found), {
+        "precision_neighbours": neighbours.NEAREST,
+        "density_neighbours": neighbours.NEAREST_DENSITY,
         "neighbours_images": count,
     }
-    return {name: value for name, value in values.items() if value is not None}, protocol
+
+
+def classes(generated: Features, real: Reference) -> tuple[Values, dict[str, Any]]:
+    """Inception score `is` with `is_std`, and for a classifier of the data's own classes `mode_kl`.
+
+    mode_kl: KL(generated classes || uniform). Nothing for a network without classes.
+    """
+    if not generated.logits.shape[1]:
+        return {}, {}
+    score, spread = inception_score(generated.logits)
+    values = {"is": score, "is_std": spread}
+    protocol: dict[str, Any] = {"is_splits": min(SPLITS, len(generated))}
+    if real.classifies:
+        modes = histogram(generated.logits.argmax(1), generated.logits.shape[1])
+        values["mode_kl"] = kl_to_uniform(modes)
+        protocol["mode_histogram"] = modes.tolist()
+    return values, protocol
+
+
+def by_class(generated: Features, real: Reference) -> dict[str, list[float]]:
+    """fd (intra-FID, Miyato and Koyama 2018), precision, recall, density and coverage class by class.
+
+    Each list is ordered by label; nan where a class has too few images. Nothing without labels on both sides.
+    """
+    if generated.labels is None or real.features.labels is None:
+        return {}
+    found: dict[str, list[float]] = {}
+    for label in range(int(real.features.labels.max()) + 1):
+        ours, theirs = (f.pooled[f.labels == label] for f in (generated, real.features))
+        count = min(len(ours), len(theirs))
+        values = dict.fromkeys(("fd", "precision", "recall", "density", "coverage"), math.nan)
+        if count >= FEWEST:
+            gaussians = [Gaussian.of(Moments.of(rows), rows) for rows in (ours, theirs)]
+            values["fd"] = frechet_distance(*gaussians)
+            ours, theirs = (drawn(rows, count, real.seed) for rows in (ours, theirs))
+            device = real.extractor.device
+            values |= vars(neighbours.neighbours(ours.to(device), Manifold.of(theirs.to(device))))
+        for name, value in values.items():
+            found.setdefault(name, []).append(value)
+    return found

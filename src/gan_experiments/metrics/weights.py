@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 import pickle
-from dataclasses import dataclass
+import re
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Optional
 
 import torch
+from omegaconf import MISSING
 
 from gan_experiments.data import download, files
 from gan_experiments.data.download import Remote
 from gan_experiments.errors import UserError
+from gan_experiments.metrics.evaluator import FeatureMetrics
 
 
 @dataclass(frozen=True)
 class Weights:
-    """A file of weights: its published `name` and `url` folder, and how its `sha256` begins.
+    """A file of weights: its published `name` and `url` folder, and how its `sha256` begins ("" where unknown).
 
     `file` is one that the user named; without it the file is looked for in torch.hub's folder.
     """
@@ -71,3 +74,30 @@ def load_state(file: Path) -> dict[str, Any]:
 
 def _hub() -> Path:
     return Path(torch.hub.get_dir()) / "checkpoints"
+
+
+@dataclass
+class WeightedMetrics(FeatureMetrics):
+    """Figures over a network whose weights are published in a file."""
+
+    weights: Optional[str] = MISSING  # noqa: UP045  (the file; null: in torch.hub's folder, downloaded if need be)
+    sha256: str = MISSING  # how the sha256 of the file begins
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if not re.fullmatch("([0-9a-f]{8,64})?", self.sha256):
+            raise UserError(
+                f"metrics.sha256 must be the first 8 or more hexadecimal digits, not '{self.sha256}'"
+            )
+
+    @property
+    def published(self) -> Weights:
+        """The file as its authors publish it."""
+        raise NotImplementedError
+
+    def find(self) -> tuple[Path, str]:
+        """The file and its sha256; raises UserError, saying what to do, where there is none."""
+        return replace(self.published, file=self.weights, sha256=self.sha256).find()
+
+    def check(self, paths_data: Path) -> None:
+        self.find()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import Enum
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from omegaconf import MISSING
@@ -14,7 +14,7 @@ from torch.nn import functional as F
 
 from gan_experiments.data import Data
 from gan_experiments.errors import UserError
-from gan_experiments.losses import Loss
+from gan_experiments.losses import Loss, NoLoss
 from gan_experiments.networks import Network
 from gan_experiments.noise import Noise
 from gan_experiments.types import Batch, ImageShape
@@ -89,6 +89,8 @@ class Model:
     latent_dim: int = MISSING
     prior: Prior = MISSING
 
+    uses_loss: ClassVar[bool] = True  # off where the method has an objective of its own
+
     def __post_init__(self) -> None:
         if self.latent_dim < 1:
             raise UserError(f"model.latent_dim must be at least 1, not {self.latent_dim}")
@@ -99,6 +101,10 @@ class Model:
             raise UserError(
                 f"data={data.option} has two image domains, and this model turns latents into images of one"
             )
+        if self.uses_loss and isinstance(loss, NoLoss):
+            raise UserError("loss=none leaves this model without an objective; try loss=non_saturating")
+        if not self.uses_loss and not isinstance(loss, NoLoss):
+            raise UserError("this model has an objective of its own, so a loss would have no effect: loss=none")
 
     def build(self, network: Network, loss: Loss, shape: ImageShape) -> dict[str, nn.Module]:
         """Make the networks; the names returned are those that phases and checkpoints use."""
@@ -116,6 +122,10 @@ class Model:
         """Images (n, c, h, w) in [-1, 1] from latents (n, latent_dim)."""
         images: Tensor = networks["generator"](latents)
         return images
+
+    def reconstruct(self, networks: dict[str, nn.Module], images: Tensor) -> Tensor | None:
+        """What images (n, c, h, w) become when encoded and decoded; None for a method without an encoder."""
+        return None
 
     def latents(self, noise: Noise, samples: int) -> Tensor:
         """`samples` draws from the prior, shape (samples, latent_dim)."""

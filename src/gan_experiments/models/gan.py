@@ -9,10 +9,12 @@ import torch
 from omegaconf import MISSING
 from torch import Tensor, nn
 
+from gan_experiments.data import Data
 from gan_experiments.errors import UserError
 from gan_experiments.losses import Loss
 from gan_experiments.models.base import Model, Phase, Step
 from gan_experiments.networks import Discriminator, LinearHead, Network, Norm
+from gan_experiments.penalties.base import Critic
 from gan_experiments.types import ImageShape
 
 
@@ -52,6 +54,13 @@ class Gan(Model):
         if self.instance_noise < 0 or not 0 < self.instance_noise_until <= 1:
             raise UserError("model.instance_noise must be >= 0 and model.instance_noise_until in (0, 1]")
 
+    def check(self, loss: Loss, data: Data) -> None:
+        super().check(loss, data)
+        if loss.relative and self.generator_batch > 1:
+            raise UserError(
+                f"this loss pairs generated with real images: model.generator_batch must be 1, not {self.generator_batch}"
+            )
+
     def build(self, network: Network, loss: Loss, shape: ImageShape) -> dict[str, nn.Module]:
         self.loss: Loss = loss
         self.generator: nn.Module = network.generator(self.latent_dim, shape)
@@ -72,7 +81,10 @@ class Gan(Model):
             after=self.constrain,
         )
         generator = Phase(
-            "generator", ("generator",), self.generator_loss, prepare=self.prepare if self.shares_fakes else None
+            "generator",
+            ("generator",),
+            self.generator_loss,
+            prepare=self.prepare if self.shares_fakes else None,
         )
         return [generator, discriminator] if self.generator_first else [discriminator, generator]
 
@@ -97,7 +109,7 @@ class Gan(Model):
         losses = self.adversarial(real, fake, step)
         for name, penalty in self.penalties.items():
             if (step.index * self.discriminator_steps + step.repeat) % penalty.every == 0:
-                value = penalty.loss(self.discriminator, real, fake, step.noise)
+                value = penalty.loss(self.critic(step), real, fake, step.noise)
                 if value is not None:
                     step.log(f"penalty/{name}", value)
                     losses[name] = penalty.weight * penalty.every * value
@@ -109,12 +121,23 @@ class Gan(Model):
         self.log_scores(step, scores_real, scores_fake)
         return {"adversarial": self.loss.discriminator(scores_real, scores_fake)}
 
+    def critic(self, step: Step) -> Critic:
+        """The function of images whose gradient the penalties act on."""
+        return self.discriminator
+
     def generator_loss(self, step: Step) -> dict[str, Tensor]:
+        scores = self.discriminator(self.fakes(step))
+        if not self.loss.relative:
+            return {"adversarial": self.loss.generator(scores)}
+        with torch.no_grad():
+            real = self.discriminator(self.perturb(step.batch.images, step))
+        return {"adversarial": self.loss.discriminator(scores, real)}
+
+    def fakes(self, step: Step) -> Tensor:
+        """The images that the generator's step improves, as the discriminator sees them."""
         if self.shares_fakes:
-            fake = step.shared["fakes"]
-        else:
-            fake = self.generate(step, self.generator_batch * step.batch_size)
-        return {"adversarial": self.loss.generator(self.discriminator(self.perturb(fake, step)))}
+            return self.perturb(step.shared["fakes"], step)
+        return self.perturb(self.generate(step, self.generator_batch * step.batch_size), step)
 
     def paired(self, function: nn.Module, real: Tensor, fake: Tensor) -> tuple[Tensor, Tensor]:
         """`function` of real and of fake images: in two batches, or in one."""
@@ -132,7 +155,7 @@ class Gan(Model):
         for penalty in self.penalties.values():
             penalty.constrain(self.discriminator)
 
-    def scores(self, images: Tensor) -> Tensor:
+    def scores(self, images: Tensor) -> Tensor | None:
         result: Tensor = self.discriminator(images)
         return result
 

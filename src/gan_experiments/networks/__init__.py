@@ -3,6 +3,7 @@
 from gan_experiments.networks.base import Generator, Network
 from gan_experiments.networks.dcgan import DCGAN
 from gan_experiments.networks.discriminator import Discriminator, Trunk
+from gan_experiments.networks.encoder import Autoencoder, CodeDiscriminator, Encoder, PairDiscriminator
 from gan_experiments.networks.heads import LinearHead, SanHead
 from gan_experiments.networks.layers import Norm
 from gan_experiments.networks.mlp import MLP
@@ -13,11 +14,15 @@ __all__ = [
     "DCGAN",
     "MLP",
     "SNDCGAN",
+    "Autoencoder",
+    "CodeDiscriminator",
     "Discriminator",
+    "Encoder",
     "Generator",
     "LinearHead",
     "Network",
     "Norm",
+    "PairDiscriminator",
     "ResNet",
     "SanHead",
     "Trunk",

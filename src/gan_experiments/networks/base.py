@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from omegaconf import MISSING
 from torch import Tensor, nn
 
 from gan_experiments.errors import UserError
 from gan_experiments.networks.discriminator import Trunk
+from gan_experiments.networks.encoder import Encoder
 from gan_experiments.networks.layers import Module, Norm, at_least_float32, spectrally_normalized
 from gan_experiments.types import ImageShape
 
@@ -36,6 +37,15 @@ class Network(ABC):
     @abstractmethod
     def trunk(self, shape: ImageShape, norm: Norm) -> Trunk:
         """Images (n, c, s, s) to features (n, trunk.features), every layer normalised by `norm`."""
+
+    def encoder(self, shape: ImageShape, code_dim: int, norm: Norm) -> Encoder:
+        """Images (n, c, s, s) to codes (n, code_dim): the trunk and a linear layer that is not normalised."""
+        trunk = self.trunk(shape, norm)
+        return Encoder(nn.Sequential(trunk, nn.Linear(trunk.features, code_dim)), code_dim)
+
+    def decoder(self, code_dim: int, shape: ImageShape, norm: Norm) -> nn.Module:
+        """Codes (n, code_dim) to images in [-1, 1]: the generator, every layer normalised by `norm`."""
+        return replace(self, generator_norm=norm).generator(code_dim, shape)
 
     def halvings(self, shape: ImageShape) -> tuple[int, int]:
         """The size of the smallest feature map, 4 to 7, and how often the image is halved to get there.

@@ -167,6 +167,12 @@ class Engine:
         with self._evaluating(), self.gpu.autocast(self.device):
             return self.model.sample(networks, latents).float()
 
+    def reconstruct(self, images: Tensor) -> Tensor | None:
+        """Images encoded and decoded by the averaged networks, or None where the method has no encoder."""
+        with self._evaluating(), self.gpu.autocast(self.device):
+            decoded = self.model.reconstruct({**self.networks, **self.ema}, images)
+            return None if decoded is None else decoded.float()
+
     def scores(self, images: Tensor) -> Tensor | None:
         """The discriminator's scores (n,), or None where the method has none."""
         with self._evaluating(), self.gpu.autocast(self.device):

@@ -35,7 +35,7 @@ class Recorder:
         self.folder = folder
         self.steps = steps
         (folder / "samples").mkdir(parents=True, exist_ok=True)
-        self.writer = SummaryWriter(str(folder), purge_step=start if start else None, flush_secs=15)
+        self.writer = SummaryWriter(str(folder), purge_step=start + 1 if start else None, flush_secs=15)
         self._hparams(record)
         self.writer.add_text("config", f"```yaml\n{yaml.safe_dump(record['config'], sort_keys=False)}```", start)
         self._began = time.monotonic()
@@ -78,12 +78,12 @@ class Recorder:
         for name, value in values.items():
             self.writer.add_scalar(name, value, step)
 
-    def images(self, name: str, step: int, images: Tensor, file: bool = False) -> None:
-        """A grid of images (n, c, h, w) in [-1, 1]; with `file` also as samples/step_00001000.png."""
+    def images(self, name: str, step: int, images: Tensor, file: str = "") -> None:
+        """A grid of images (n, c, h, w) in [-1, 1]; with file="step" also as samples/step_00001000.png."""
         grid = grid_of(images)
         self.writer.add_image(name, grid, step)
         if file:
-            save_image(grid, self.folder / "samples" / f"step_{step:08d}.png")
+            save_image(grid, self.folder / "samples" / f"{file}_{step:08d}.png")
 
     def figure(self, name: str, step: int, figure: Figure) -> None:
         self.writer.add_figure(name, figure, step)

@@ -199,14 +199,19 @@ class Run:
         if self.recorder is None:
             return
         grid = self.engine.generate(self._latents("grid", GRID))
-        self.recorder.images("samples/fixed_latents", step, grid, file=True)
+        self.recorder.images("samples/fixed_latents", step, grid, file="step")
+        real = self._real(GRID // 2)
+        decoded = self.engine.reconstruct(real)
+        if decoded is not None:  # each image beside its reconstruction
+            pairs = torch.stack([real, decoded], dim=1).flatten(0, 1)
+            self.recorder.images("samples/reconstructions", step, pairs, file="reconstructions")
         count = min(SCORED, len(self.real))
         latents = self._latents("scored", count).split(self.config.train.batch_size)
         fake = [self.engine.scores(self.engine.generate(part, averaged=False)) for part in latents]
-        real = [self.engine.scores(part) for part in self._real(count).split(self.config.train.batch_size)]
+        true = [self.engine.scores(part) for part in self._real(count).split(self.config.train.batch_size)]
         if fake[0] is None:
             return
-        scores = torch.cat(real), torch.cat(fake)
+        scores = torch.cat(true), torch.cat(fake)
         violation, gap = separability.separability(*scores)
         self.recorder.scalars(step, {"separability/violation": violation, "separability/gap": gap})
         self.recorder.figure("separability", step, separability.figure(*scores, step))

@@ -1,0 +1,138 @@
+"""`resume=`: a run goes on in its folder with its own overrides."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from gan_experiments.cli import resume
+from gan_experiments.errors import UserError
+
+Command = Callable[..., Any]
+Write = Callable[[str, str], Path]
+
+
+def shown(path: Path) -> str:
+    return str(path.relative_to(Path.cwd()))
+
+
+def test_run_folder_keeps_its_overrides_and_new_ones_win(gan_train: Command, trainer: Any) -> None:
+    gan_train("model=gan", "seed=3", "train.steps=20")
+    folder = trainer.folder
+    result = gan_train(f"resume={shown(folder)}", "train.steps=40")
+    config = trainer.config
+    assert result.code == 0
+    assert trainer.folder == folder
+    assert config.resume == str(folder / "checkpoints" / "last.pt")
+    assert (config.seed, config.train.steps, type(config.model).__name__) == (3, 40, "Gan")
+    assert result.out.splitlines()[0] == f"Resuming from {shown(folder)}/checkpoints/last.pt"
+    gan_train(f"resume={folder}")  # once more, from what the second run has left
+    assert (trainer.folder, trainer.config.seed, trainer.config.train.steps) == (folder, 3, 40)
+
+
+def test_checkpoint_file_of_a_run(gan_train: Command, trainer: Any) -> None:
+    gan_train("seed=3")
+    folder = trainer.folder
+    (folder / "checkpoints" / "step_00000010.pt").write_text("")
+    gan_train(f"resume={folder}/checkpoints/step_00000010.pt")
+    assert (trainer.folder, trainer.config.seed) == (folder, 3)
+    assert trainer.config.resume == str(folder / "checkpoints" / "step_00000010.pt")
+
+
+def test_checkpoint_file_elsewhere_starts_a_new_folder(
+    gan_train: Command, trainer: Any, write: Write
+) -> None:
+    path = write("copied.pt", "")
+    assert gan_train("resume=copied.pt", "seed=4").code == 0
+    assert (trainer.config.resume, trainer.config.seed) == (str(path), 4)
+    assert trainer.folder.parent.name == "san-digits"
+
+
+@pytest.mark.parametrize("name", ["plain", "seed=1,model=gan", "it's (a) [folder] {x}"])
+def test_any_folder_name(name: str, gan_train: Command, trainer: Any, tmp_path: Path) -> None:
+    gan_train("seed=3")
+    folder = trainer.folder.rename(tmp_path / name)
+    assert gan_train(f"resume={name}").code == 0
+    assert (trainer.folder, trainer.config.seed) == (folder, 3)
+
+
+def test_config_folder_of_the_run_is_found_again(gan_train: Command, trainer: Any, write: Write) -> None:
+    write("mine/experiment/five.yaml", "# @package _global_\nseed: 5\n")
+    gan_train("-cd", "mine", "experiment=five")
+    assert gan_train(f"resume={trainer.folder}").code == 0
+    assert trainer.config.seed == 5
+
+
+def test_other_group_option_wins(gan_train: Command, trainer: Any) -> None:
+    gan_train("data=mnist", "loss=hinge")
+    gan_train(f"resume={trainer.folder}", "loss=wasserstein")
+    assert type(trainer.config.loss).__name__ == "Wasserstein"
+    assert trainer.folder.parent.name == "san-mnist"
+
+
+def test_folder_without_a_checkpoint(gan_train: Command, trainer: Any) -> None:
+    gan_train()
+    (trainer.folder / "checkpoints" / "last.pt").unlink()
+    result = gan_train(f"resume={shown(trainer.folder)}")
+    assert (result.code, len(trainer.calls)) == (2, 1)
+    assert "there is no checkpoints/last.pt in this folder, so nothing to resume" in result.err
+
+
+def test_auto_takes_the_newest_unfinished_run_with_the_same_overrides(
+    gan_train: Command, trainer: Any
+) -> None:
+    result = gan_train("resume=auto", "seed=1")
+    assert result.out.splitlines()[0] == (
+        "resume=auto: no unfinished run with these settings, so this is a fresh start"
+    )
+    assert trainer.config.resume is None
+    finished = trainer.folder
+    gan_train("resume=auto", "seed=1")  # the first has finished, so this is another
+    assert trainer.folder != finished
+    unfinished = trainer.folder
+    set_status(unfinished, "interrupted")
+    gan_train("resume=auto", "seed=2")
+    assert trainer.folder not in (finished, unfinished)
+    gan_train("seed=1", "resume=auto")
+    assert trainer.folder == unfinished
+    assert trainer.config.resume == str(unfinished / "checkpoints" / "last.pt")
+    assert trainer.config.seed == 1
+
+
+def test_auto_looks_only_among_runs_of_the_same_model_and_data(gan_train: Command, trainer: Any) -> None:
+    gan_train("model=gan")
+    set_status(trainer.folder, "interrupted")
+    gan_train("model=san", "resume=auto")
+    assert trainer.config.resume is None
+
+
+def test_sweep_job_can_be_continued_by_itself(gan_train: Command, trainer: Any) -> None:
+    gan_train("-m", "seed=3", "sweep=first")
+    folder = trainer.folder
+    assert gan_train(f"resume={shown(folder)}", "train.steps=9").code == 0
+    assert (trainer.folder, trainer.config.seed, trainer.config.train.steps) == (folder, 3, 9)
+
+
+@pytest.mark.parametrize("content", [None, "", "[1]", "{"])
+def test_summary_that_cannot_be_read_is_empty(content: str | None, tmp_path: Path) -> None:
+    if content is not None:
+        (tmp_path / "summary.json").write_text(content)
+    assert resume.summary(tmp_path) == {}
+
+
+@pytest.mark.parametrize("value", ["", "null", "''"])
+def test_resuming_nothing(value: str) -> None:
+    assert resume.continued(["seed=1", f"resume={value}"], False, None) == (["seed=1"], [])
+
+
+def test_home_folder_is_understood() -> None:
+    with pytest.raises(UserError, match="no such run folder"):
+        resume.continued(["resume=~/no/such/run"], False, None)
+
+
+def set_status(folder: Path, status: str) -> None:
+    (folder / "summary.json").write_text(json.dumps({"status": status}))

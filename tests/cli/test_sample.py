@@ -1,0 +1,100 @@
+"""`gan-sample` on a tiny run: from the checkpoint alone."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import tiny
+from PIL import Image
+
+from gan_experiments.cli import sample
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    from gan_experiments.training import run
+
+    config, record = tiny.compose("model=san", "network=mlp")
+    folder = tmp_path_factory.mktemp("trained")
+    run(config, folder, record)
+    return folder
+
+
+def call(monkeypatch: pytest.MonkeyPatch, *arguments: object) -> int:
+    monkeypatch.setattr(sys, "argv", ["gan-sample", *map(str, arguments)])
+    return sample.main()
+
+
+def test_grid_is_the_default(trained: Path, monkeypatch: Any, capsys: Any) -> None:
+    assert call(monkeypatch, trained) == 0
+    path = Path(capsys.readouterr().out.strip())
+    assert path == trained / "samples" / "grid_step_00000004.png"
+    assert Image.open(path).size == (265, 265)
+
+
+def test_files_are_the_same_images_for_the_same_seed(trained: Path, tmp_path: Path, monkeypatch: Any) -> None:
+    for folder, seed in (("a", 1), ("b", 1), ("c", 2)):
+        assert call(monkeypatch, trained, "--images", 3, "--output", tmp_path / folder, "--seed", seed) == 0
+    images = {f: [np.asarray(Image.open(p)) for p in sorted((tmp_path / f).glob("*.png"))] for f in "abc"}
+    assert [image.shape for image in images["a"]] == [(32, 32)] * 3
+    assert all(np.array_equal(a, b) for a, b in zip(images["a"], images["b"], strict=True))
+    assert not np.array_equal(images["a"][0], images["c"][0])
+
+
+def test_interpolation(trained: Path, tmp_path: Path, monkeypatch: Any) -> None:
+    output = tmp_path / "walk.png"
+    assert call(monkeypatch, trained, "--interpolate", 2, "--steps", 5, "--output", output) == 0
+    assert Image.open(output).size == (5 * 33 + 1, 2 * 33 + 1)
+
+
+def test_a_moved_checkpoint_is_enough(trained: Path, tmp_path: Path, monkeypatch: Any) -> None:
+    lone = tmp_path / "model.pt"
+    shutil.copy(trained / "checkpoints" / "last.pt", lone)
+    assert call(monkeypatch, lone, "--grid", 4) == 0
+    assert (tmp_path / "grid_step_00000004.png").is_file()
+
+
+def test_a_step_is_chosen(trained: Path, tmp_path: Path, monkeypatch: Any) -> None:
+    assert call(monkeypatch, trained, "--checkpoint", 2, "--grid", 4, "--output", tmp_path / "two.png") == 0
+    assert (tmp_path / "two.png").is_file()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["nowhere"], "there is no run or checkpoint nowhere"),
+        (["RUN", "--checkpoint", "best"], "no checkpoint 'best'; it has: last, step_00000002, step_00000004"),
+        (["RUN", "--grid", "0"], "--grid must be at least 1, not 0"),
+        (["RUN", "--device", "warp"], "--device warp: "),
+        (["JUNK"], "not a checkpoint"),
+    ],
+)
+def test_mistakes(
+    arguments: list[str], message: str, trained: Path, tmp_path: Path, monkeypatch: Any, capsys: Any
+) -> None:
+    (tmp_path / "junk.pt").write_text("junk")
+    places = {"RUN": trained, "JUNK": tmp_path / "junk.pt"}
+    assert call(monkeypatch, *[places.get(a, a) for a in arguments]) == 2
+    error = capsys.readouterr().err
+    assert error.startswith("gan-sample: error: ")
+    assert message in error
+    assert "Traceback" not in error
+
+
+def test_a_strangers_module_is_not_imported(
+    trained: Path, tmp_path: Path, monkeypatch: Any, capsys: Any
+) -> None:
+    from gan_experiments.training import checkpoint
+
+    state = checkpoint.load(trained / "checkpoints" / "last.pt")
+    state["describe"]["classes"]["model"] = "evil_module.Model"
+    (tmp_path / "evil_module.py").write_text("raise SystemExit('it ran')")
+    monkeypatch.syspath_prepend(tmp_path)
+    checkpoint.save(tmp_path / "evil.pt", state)
+    assert call(monkeypatch, tmp_path / "evil.pt") == 2
+    assert "if you trust it, add --module evil_module" in capsys.readouterr().err

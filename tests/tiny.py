@@ -1,0 +1,43 @@
+"""A run small enough for a test, composed from the real configs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import hydra
+from omegaconf import OmegaConf
+
+from gan_experiments.components import register
+from gan_experiments.config import Config
+
+CONF = Path(__file__).resolve().parent.parent / "conf"
+
+# A run that takes a second: the smallest networks, eight images at a time, nothing evaluated.
+TINY = [
+    "data=digits",
+    "metrics=none",
+    "network.width=4",
+    "gpu=cpu",
+    "train.batch_size=8",
+    "train.steps=4",
+    "train.log_every=2",
+    "train.sample_every=100",
+    "train.checkpoint_every=2",
+    "train.evaluate_every=100",
+]
+
+
+def compose(*overrides: str) -> tuple[Config, dict[str, Any]]:
+    """The settings of a tiny run with these overrides, and the record that goes into its checkpoints."""
+    register()
+    with hydra.initialize_config_dir(str(CONF), version_base="1.3"):
+        cfg = hydra.compose("train", [*TINY, *overrides])
+    record = {
+        "config": OmegaConf.to_container(cfg, resolve=True, enum_to_str=True),
+        "choices": {},
+        "overrides": [*overrides],
+    }
+    config = OmegaConf.to_object(cfg)
+    assert isinstance(config, Config)
+    return config, record

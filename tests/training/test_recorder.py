@@ -1,0 +1,43 @@
+from __future__ import annotations
+
+import json
+import math
+from pathlib import Path
+
+import pytest
+import torch
+
+from gan_experiments.training.recorder import clock, flatten, grid_of, jsonable, to_uint8, write_json
+
+
+def test_flatten_names_settings_with_dots() -> None:
+    settings = {"model": {"k": 1, "penalties": {"gp": {"weight": 10.0}}}, "tags": ["a"], "none": None}
+    assert flatten(settings) == {
+        "model.k": 1,
+        "model.penalties.gp.weight": 10.0,
+        "tags": "['a']",
+        "none": "None",
+    }
+
+
+def test_json_has_no_nan(tmp_path: Path) -> None:
+    write_json(tmp_path / "x.json", {"a": math.nan, "b": [math.inf, 1.5]})
+    assert json.loads((tmp_path / "x.json").read_text()) == {"a": "nan", "b": ["inf", 1.5]}
+    assert jsonable({"a": 1}) == {"a": 1}
+
+
+@pytest.mark.parametrize(("seconds", "text"), [(5, "0:05"), (125.4, "2:05"), (3723, "1:02:03")])
+def test_clock(seconds: float, text: str) -> None:
+    assert clock(seconds) == text
+
+
+def test_bytes_round_trip() -> None:
+    levels = torch.arange(256, dtype=torch.uint8)
+    assert torch.equal(to_uint8(levels.float() / 127.5 - 1), levels)
+    assert to_uint8(torch.tensor([-5.0, 5.0])).tolist() == [0, 255]
+
+
+def test_grid_is_near_square_and_in_range() -> None:
+    grid = grid_of(torch.full((10, 1, 4, 4), 2.0))
+    assert grid.shape == (3, 3 * 5 + 1, 4 * 5 + 1)
+    assert grid.max() == 1

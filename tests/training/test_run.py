@@ -1,0 +1,158 @@
+"""What a run leaves in its folder, and how it ends."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+from pathlib import Path
+from typing import Any
+
+import pytest
+import tiny
+import torch
+from PIL import Image
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+from gan_experiments.errors import Interrupted, UserError
+from gan_experiments.metrics.base import Evaluation
+from gan_experiments.training import checkpoint, run
+from gan_experiments.training.run import Run
+
+RUN = ["model=san", "network=mlp", "train.steps=4", "train.checkpoint_every=2", "train.evaluate_every=2", "train.sample_every=2"]
+
+
+class FakeMetrics:
+    """Two figures that are best at the first evaluation; looks at what it is given."""
+
+    best = "fd"
+    seed = 0
+
+    def __init__(self) -> None:
+        self.seen: list[torch.Tensor] = []
+
+    def check(self, paths_data: Path) -> None: ...
+
+    def evaluator(self, real: Any, device: torch.device) -> Any:
+        def evaluate(sample: Any) -> Evaluation:
+            self.seen.append(torch.cat([sample(3), sample(2)]))
+            return Evaluation({"fd": float(len(self.seen)), "recall": 0.5}, {"extractor": "fake"})
+
+        return evaluate
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, FakeMetrics, dict[str, float]]:
+    config, record = tiny.compose(*RUN)
+    config.metrics = FakeMetrics()
+    folder = tmp_path_factory.mktemp("run")
+    return folder, config.metrics, run(config, folder, record)
+
+
+def test_files(finished: Any) -> None:
+    folder, _, metrics = finished
+    assert metrics == {"fd": 2.0, "recall": 0.5}
+    assert sorted(p.name for p in (folder / "checkpoints").iterdir()) == [
+        "best.pt",
+        "last.pt",
+        "step_00000002.pt",
+        "step_00000004.pt",
+    ]
+    assert sorted(p.name for p in (folder / "samples").iterdir()) == ["step_00000002.png", "step_00000004.png"]
+    grid = Image.open(folder / "samples" / "step_00000004.png")
+    assert grid.size == (8 * 33 + 1, 8 * 33 + 1)
+
+
+def test_summary_and_metrics(finished: Any) -> None:
+    folder, _, _ = finished
+    summary = json.loads((folder / "summary.json").read_text())
+    assert summary["status"] == "finished"
+    assert (summary["step"], summary["images_seen"]) == (4, 32)
+    assert summary["metrics"] == {"fd": 2.0, "recall": 0.5}
+    assert summary["best"] == {"step": 2, "fd": 1.0, "recall": 0.5}
+    rows = [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
+    assert [row["step"] for row in rows] == [2, 4]
+    assert rows[0]["protocol"]["extractor"] == "fake"
+    assert rows[0]["protocol"]["split"] == "train"
+
+
+def test_best_and_last_checkpoints(finished: Any) -> None:
+    folder, _, _ = finished
+    assert checkpoint.load(folder / "checkpoints" / "best.pt")["engine"]["step"] == 2
+    assert checkpoint.load(folder / "checkpoints" / "last.pt")["engine"]["step"] == 4
+
+
+def test_evaluations_see_the_same_latents_as_bytes(finished: Any) -> None:
+    _, metrics, _ = finished
+    first, second = metrics.seen
+    assert first.dtype is torch.uint8
+    assert first.shape == (5, 1, 32, 32)
+    assert not torch.equal(first, second)  # the generator has moved on
+    assert (first.float() - second.float()).abs().mean() < 10  # but not the latents: nearly the same images
+
+
+def test_tensorboard(finished: Any) -> None:
+    folder, _, _ = finished
+    events = EventAccumulator(str(folder))
+    events.Reload()
+    tags = events.Tags()
+    for tag in ("loss/discriminator", "loss/generator", "loss/discriminator/direction", "score/real", "lr/generator",
+                "time/images_per_second", "metric/fd", "separability/violation", "separability/gap"):  # fmt: skip
+        assert [event.step for event in events.Scalars(tag)] == [2, 4], tag
+    assert {"real", "samples/fixed_latents", "separability"} <= set(tags["images"])
+    assert "config/text_summary" in tags["tensors"]
+    plugins = events.summary_metadata
+    assert "_hparams_/session_start_info" in plugins
+    assert "_hparams_/session_end_info" in plugins
+    assert "_hparams_/experiment" not in plugins  # with one, TensorBoard would hide the others' settings
+
+
+def test_sigterm_saves_and_says_how_to_go_on(compose: Any, tmp_path: Path) -> None:
+    config, record = compose("model=gan", "train.steps=100", "train.checkpoint_every=100")
+    trained = Run(config, tmp_path, record)
+    iterate = trained.engine.iterate
+
+    def stop() -> None:
+        iterate()
+        if trained.engine.step == 3:
+            os.kill(os.getpid(), signal.SIGTERM)
+
+    trained.engine.iterate = stop  # type: ignore[method-assign]
+    with pytest.raises(Interrupted, match=r"SIGTERM.*step_00000003.pt"):
+        trained.train()
+    assert checkpoint.load(tmp_path / "checkpoints" / "last.pt")["engine"]["step"] == 3
+    assert json.loads((tmp_path / "summary.json").read_text())["status"] == "interrupted"
+    assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
+
+
+def test_old_checkpoints_go(compose: Any, tmp_path: Path) -> None:
+    config, record = compose("model=gan", "train.steps=10", "train.checkpoint_every=2", "train.keep_checkpoints=2")
+    run(config, tmp_path, record)
+    kept = sorted(path.name for path in (tmp_path / "checkpoints").glob("step_*"))
+    assert kept == ["step_00000008.pt", "step_00000010.pt"]
+
+
+def test_a_resumed_run_adds_to_its_records(compose: Any, tmp_path: Path) -> None:
+    config, record = compose("model=gan", "train.steps=4")
+    run(config, tmp_path, record)
+    config, record = compose("model=gan", "train.steps=8")
+    config.resume = str(tmp_path / "checkpoints" / "last.pt")
+    run(config, tmp_path, record)
+    events = EventAccumulator(str(tmp_path))
+    events.Reload()
+    assert [event.step for event in events.Scalars("loss/generator")] == [2, 4, 6, 8]
+    assert json.loads((tmp_path / "summary.json").read_text())["images_seen"] == 64
+
+
+def test_two_domains_are_refused_before_anything_is_read(compose: Any, tmp_path: Path) -> None:
+    config, record = compose("data=horse2zebra", "metrics=none", "model=gan")
+    with pytest.raises(UserError, match="data=horse2zebra has two image domains"):
+        run(config, tmp_path, record)
+    assert not list(tmp_path.iterdir())
+
+
+def test_every_epoch_of_data_counts(compose: Any, tmp_path: Path) -> None:
+    config, record = compose("model=wgan", "train.steps=2")
+    trained = Run(config, tmp_path, record)
+    trained.train()
+    assert trained.engine.images_seen == 2 * 5 * 8  # five critic steps of eight images each
