@@ -26,11 +26,6 @@ def all_sum(value: Tensor) -> Tensor:
     return _AllSum.apply(value)  # type: ignore[no-any-return]
 
 
-def all_mean(value: Tensor) -> Tensor:
-    """The mean of `value` over ranks, differentiable: what one process would compute from the whole batch."""
-    return all_sum(value) / world_size() if world_size() > 1 else value
-
-
 class _AllSum(torch.autograd.Function):
     @staticmethod
     def forward(ctx: object, value: Tensor) -> Tensor:

@@ -164,8 +164,7 @@ WRITTEN = {
     "package": (
         "experiment",
         "defaults:\n  - override /model: gan\n",
-        "experiment/package.yaml: there is no model@experiment.model to override\n"
-        "  The first line of such a file is '# @package _global_'",
+        "experiment/package.yaml: there is no model@experiment.model to override\n...'# @package _global_'",
     ),
 }
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import signal
 import sys
@@ -104,9 +105,11 @@ def _hydra_environment(program: str, arguments: Arguments) -> Iterator[None]:
     handler = signal.signal(signal.SIGTERM, terminate)
     sys.argv = [program, *arguments.flags, *arguments.overrides]
     os.environ["HYDRA_FULL_ERROR"] = "1"
+    logging.raiseExceptions = False  # whoever closes the other end of a pipe does not stop the training
     try:
         yield
     finally:
+        logging.raiseExceptions = True
         signal.signal(signal.SIGTERM, handler)
         sys.argv = argv
         if full_error is None:

@@ -25,11 +25,16 @@ def text(catalogue: Catalogue) -> str:
     names = [f"{setting.name}={setting.value}" for setting in catalogue.keys]
     parts += _columns(names, [setting.comment for setting in catalogue.keys])
     for group, options in catalogue.groups.items():
-        default = catalogue.defaults.get(group)
-        title = f"{group}=OPTION" if default is None else f"{group}={default.value}"
-        parts += ["", title + (f"   {default.comment}" if default and default.comment else "")]
+        parts += ["", _title(group, catalogue)]
         parts += _columns(list(options), list(options.values()))
     return "\n".join(parts)
+
+
+def _title(group: str, catalogue: Catalogue) -> str:
+    if group in catalogue.defaults:
+        default = catalogue.defaults[group]
+        return f"{group}={default.value}   {default.comment}".rstrip()
+    return f"{group}   part of another option: +{group}@KEY.NAME=OPTION"
 
 
 def _columns(names: list[str], comments: list[str]) -> list[str]:

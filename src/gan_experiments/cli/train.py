@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +12,8 @@ if TYPE_CHECKING:
     from omegaconf import DictConfig
 
     from gan_experiments.config import Config
+
+log = logging.getLogger(__name__)
 
 
 def main() -> int:
@@ -28,13 +31,14 @@ def task(cfg: DictConfig) -> float | None:
     hydra = HydraConfig.get()
     folder = Path(hydra.runtime.output_dir)
     config: Config = OmegaConf.to_object(cfg)  # type: ignore[assignment]
+    choices = hydra.runtime.choices.items()
     record = {
         "config": OmegaConf.to_container(cfg, resolve=True, enum_to_str=True),
-        "choices": {group: option for group, option in hydra.runtime.choices.items() if "hydra" not in group},
+        "choices": {group: option for group, option in choices if not group.startswith(("hydra", "schema/"))},
         "overrides": list(hydra.overrides.task),
     }
     metrics = start(config, folder, record)
-    print(f"Run folder: {shown(folder)}")
+    log.info("Run folder: %s", shown(folder))
     return metrics.get(getattr(config.metrics, "best", None) or "")
 
 

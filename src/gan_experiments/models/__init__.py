@@ -2,17 +2,27 @@
 
 from gan_experiments.models.aae import Aae
 from gan_experiments.models.base import Model, Phase, Prior, Step
+from gan_experiments.models.began import Began
+from gan_experiments.models.ebgan import Ebgan
 from gan_experiments.models.gan import Gan
+from gan_experiments.models.mmdgan import MmdGan, MmdGanGp
 from gan_experiments.models.san import San
+from gan_experiments.models.swgan import Sliced, SwGan
 from gan_experiments.models.vae import Vae
 
 __all__ = [
     "Aae",
+    "Began",
+    "Ebgan",
     "Gan",
+    "MmdGan",
+    "MmdGanGp",
     "Model",
     "Phase",
     "Prior",
     "San",
+    "Sliced",
     "Step",
+    "SwGan",
     "Vae",
 ]

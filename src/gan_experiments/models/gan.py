@@ -64,9 +64,12 @@ class Gan(Model):
     def build(self, network: Network, loss: Loss, shape: ImageShape) -> dict[str, nn.Module]:
         self.loss: Loss = loss
         self.generator: nn.Module = network.generator(self.latent_dim, shape)
-        trunk = network.trunk(shape, self.discriminator_norm)
-        self.discriminator: Discriminator = Discriminator(trunk, self.head(trunk.features))
+        self.discriminator: Discriminator = self.build_discriminator(network, shape)
         return {"generator": self.generator, "discriminator": self.discriminator}
+
+    def build_discriminator(self, network: Network, shape: ImageShape) -> Discriminator:
+        trunk = network.trunk(shape, self.discriminator_norm)
+        return Discriminator(trunk, self.head(trunk.features))
 
     def head(self, features: int) -> nn.Module:
         """The last layer of the discriminator, from h(x) to a score."""
@@ -139,7 +142,7 @@ class Gan(Model):
             return self.perturb(step.shared["fakes"], step)
         return self.perturb(self.generate(step, self.generator_batch * step.batch_size), step)
 
-    def paired(self, function: nn.Module, real: Tensor, fake: Tensor) -> tuple[Tensor, Tensor]:
+    def paired(self, function: Critic, real: Tensor, fake: Tensor) -> tuple[Tensor, Tensor]:
         """`function` of real and of fake images: in two batches, or in one."""
         if not self.joint_batches:
             return function(real), function(fake)

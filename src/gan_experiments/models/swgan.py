@@ -49,7 +49,9 @@ class SwGan(Gan):
     def check(self, loss: Loss, data: Data) -> None:
         super().check(loss, data)
         if self.generator_batch > 1:
-            raise UserError("the sliced distance compares equally many images: model.generator_batch must be 1")
+            raise UserError(
+                "the sliced distance compares equally many images: model.generator_batch must be 1"
+            )
 
     def generator_loss(self, step: Step) -> dict[str, Tensor]:
         with torch.no_grad():

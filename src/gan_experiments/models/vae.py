@@ -42,6 +42,8 @@ class Vae(GaussianEncoding):
     likelihood: Likelihood = MISSING
     beta: float = MISSING
 
+    uses_loss = False
+
     def __post_init__(self) -> None:
         super().__post_init__()
         if self.beta < 0:
