@@ -28,11 +28,17 @@ TINY = [
 ]
 
 
+def overridden(*overrides: str) -> list[str]:
+    """TINY's overrides without those of the same key, then these."""
+    keys = {override.partition("=")[0] for override in overrides}
+    return [override for override in TINY if override.partition("=")[0] not in keys] + list(overrides)
+
+
 def compose(*overrides: str) -> tuple[Config, dict[str, Any]]:
     """The settings of a tiny run with these overrides, and the record that goes into its checkpoints."""
     register()
     with hydra.initialize_config_dir(str(CONF), version_base="1.3"):
-        cfg = hydra.compose("train", [*TINY, *overrides])
+        cfg = hydra.compose("train", overridden(*overrides))
     record = {
         "config": OmegaConf.to_container(cfg, resolve=True, enum_to_str=True),
         "choices": {},

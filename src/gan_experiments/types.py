@@ -9,10 +9,14 @@ from torch import Tensor
 
 @dataclass(frozen=True)
 class ImageShape:
-    """A square image: `channels` x `size` x `size` pixels."""
+    """A square image: `channels` x `size` x `size` pixels.
+
+    `bounded`: its values lie in [-1, 1]. A point of d real numbers is one pixel with d channels that is not.
+    """
 
     channels: int
     size: int
+    bounded: bool = True
 
     @property
     def dims(self) -> tuple[int, int, int]:
@@ -23,7 +27,7 @@ class ImageShape:
 class Batch:
     """Real images on the training device.
 
-    `images`: float (n, c, h, w) in [-1, 1]. `labels`: int64 (n,), or None where the data has none.
+    `images`: float (n, c, h, w) in [-1, 1]; points, (n, d, 1, 1), in their own units. `labels`: int64 (n,), or None where the data has none.
     `other`: the second domain's images, same range, for data with two domains (horse2zebra), else None.
     """
 

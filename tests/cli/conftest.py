@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
 from hydra._internal.hydra import Hydra
+from hydra.plugins.sweeper import Sweeper
 
 from gan_experiments.cli import train
 from gan_experiments.config import Config
@@ -81,7 +81,7 @@ def gan_train(
     # Hydra composes a run twice (once only to read hydra.mode, which is not set) and a sweep's jobs three times;
     # the processes that `shell` starts do so too, these calls save the time.
     monkeypatch.setattr(Hydra, "get_mode", lambda *args, **kwargs: None)
-    monkeypatch.setattr(BasicSweeper, "validate_batch_is_legal", lambda *args: None)
+    monkeypatch.setattr(Sweeper, "validate_batch_is_legal", lambda *args: None)
     root = logging.getLogger()
     before = root.level, root.handlers[:]
 

@@ -37,6 +37,10 @@ def test_the_list_of_the_issue_is_complete() -> None:
                 "npz",
                 "horse2zebra",
                 "domain_folders",
+                "ring",
+                "grid",
+                "mixture1200",
+                "gaussian1d",
             ]
         )
         == OPTIONS

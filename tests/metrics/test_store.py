@@ -78,7 +78,7 @@ def test_never_stale(tmp_path):
         assert [evaluate(images, tmp_path) for images in (first, second)] == alone
     assert evaluate(first, tmp_path, real=50) == evaluate(first, None, real=50)
     assert evaluate(first, tmp_path, real=50, seed=1) == evaluate(first, None, real=50, seed=1)
-    assert len(list(tmp_path.rglob("key.json"))) == 12  # features, moments and radii of four sets
+    assert len(list(tmp_path.rglob("key.json"))) == 16  # features, moments, radii and kernels of four sets
 
 
 def test_found_again_without_the_network(tmp_path, monkeypatch):

@@ -11,6 +11,7 @@ from gan_experiments.data.horse2zebra import Horse2Zebra
 from gan_experiments.data.loader import Loader
 from gan_experiments.data.mnist import Mnist
 from gan_experiments.data.npz import Npz
+from gan_experiments.data.points import Gaussian1d, Grid, Mixture1200, Points, PointSet, Ring
 from gan_experiments.data.stl10 import Stl10
 
 __all__ = [
@@ -21,10 +22,16 @@ __all__ = [
     "DomainFolders",
     "FashionMnist",
     "Folder",
+    "Gaussian1d",
+    "Grid",
     "Horse2Zebra",
     "ImageSet",
     "Loader",
+    "Mixture1200",
     "Mnist",
     "Npz",
+    "PointSet",
+    "Points",
+    "Ring",
     "Stl10",
 ]

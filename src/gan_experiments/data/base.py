@@ -80,14 +80,17 @@ class Data:
     num_classes: int = MISSING  # 0: no labels
     flip: bool = MISSING
 
-    option: ClassVar[str]  # the name on the command line, as in data=mnist: that of the module
+    option: ClassVar[
+        str
+    ]  # the name on the command line, as in data=mnist: that of the module, or the class says
     domains: ClassVar[int] = 1
     folders: ClassVar[tuple[str, ...]] = ()  # under the root: to put files in (the first), to look in (all)
     remotes: ClassVar[tuple[Remote, ...]] = ()
     unpacked: ClassVar[str] = ""  # the folder inside the archive, if `remotes` is one archive
 
     def __init_subclass__(cls) -> None:
-        cls.option = cls.__module__.rpartition(".")[2]
+        if "option" not in vars(cls):
+            cls.option = cls.__module__.rpartition(".")[2]
 
     def __post_init__(self) -> None:
         if self.channels not in (1, 3):

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from gan_experiments import parallel
 from gan_experiments.data.base import ImageSet
-from gan_experiments.data.transforms import Pixels
+from gan_experiments.data.transforms import Pixels, to_float
 from gan_experiments.errors import UserError
 from gan_experiments.types import Batch
 
@@ -158,7 +158,7 @@ class _Domain:
             pixels, indices, coins = (part.to(self.device, non_blocking=True) for part in done.result())
         if self.flip:
             pixels = _mirror(pixels, coins)
-        return pixels.to(torch.float32, memory_format=self.layout).div_(127.5).sub_(1), indices
+        return to_float(pixels, self.layout), indices
 
     def _take(self) -> tuple[Tensor, Tensor]:
         indices, coins = self.order.take(self.batch_size)

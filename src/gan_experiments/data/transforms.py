@@ -26,6 +26,13 @@ def to_channels(images: Pixels, channels: int) -> Pixels:
     raise UserError(f"images of {have} channels cannot become images of data.channels={channels}")
 
 
+def to_float(stored: torch.Tensor, layout: torch.memory_format = torch.contiguous_format) -> torch.Tensor:
+    """Bytes as float32 in [-1, 1]; points, stored as float32, as they are."""
+    if stored.is_floating_point():
+        return stored
+    return stored.to(torch.float32, memory_format=layout).div_(127.5).sub_(1)
+
+
 def resize(images: Pixels, size: int, chunk: int = 256) -> Pixels:
     """uint8 (n, c, h, w) resized to (n, c, size, size), bilinear with antialiasing."""
     if images.shape[2:] == (size, size):

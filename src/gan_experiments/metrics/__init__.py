@@ -5,6 +5,7 @@ from gan_experiments.metrics.dinov2 import Dinov2Metrics
 from gan_experiments.metrics.evaluator import FeatureMetrics
 from gan_experiments.metrics.inception import Inception
 from gan_experiments.metrics.lenet import LeNet
+from gan_experiments.metrics.modes import ModeMetrics
 from gan_experiments.metrics.several import Several
 from gan_experiments.metrics.stacked import StackedDigits
 from gan_experiments.metrics.vgg16 import Vgg16Metrics
@@ -18,6 +19,7 @@ __all__ = [
     "Inception",
     "LeNet",
     "Metrics",
+    "ModeMetrics",
     "NoMetrics",
     "Sampler",
     "Several",

@@ -15,8 +15,8 @@ from torch import Tensor
 
 NEAREST = 3  # of precision and recall, as published
 NEAREST_DENSITY = 5  # of density and coverage, as published
-BLOCK = 1 << 23  # distances in memory at a time
-PAIRS = 1 << 23  # numbers in memory at a time when pairs are compared again
+BLOCK = 1 << 22  # distances in memory at a time
+PAIRS = 1 << 17  # numbers in the cache at a time when pairs are compared again
 SPARE = 4  # neighbours beyond the k-th that are measured exactly to find the k-th
 SLACK = {torch.float32: 1e-5, torch.float64: 1e-13}  # of |x|^2 + |y|^2: more than a product may be off by
 

@@ -23,18 +23,6 @@ class Modes:
     reverse_kl: float
 
 
-def ring(modes: int = 8, radius: float = 1.0) -> Tensor:
-    """Centres (modes, 2), evenly spaced on a circle from angle 0 (no two the same)."""
-    angles = torch.arange(modes, dtype=torch.float64) * (2 * math.pi / modes)
-    return radius * torch.stack([angles.cos(), angles.sin()], 1)
-
-
-def grid(side: int = 5, spacing: float = 2.0) -> Tensor:
-    """Centres (side^2, 2), `spacing` apart about the origin."""
-    line = (torch.arange(side, dtype=torch.float64) - (side - 1) / 2) * spacing
-    return torch.cartesian_prod(line, line)
-
-
 def captured(samples: Tensor, centres: Tensor, sigma: float, within: float = 3.0) -> Modes:
     """Score samples (n, d) against centres (modes, d) of Gaussians of standard deviation `sigma`.
 

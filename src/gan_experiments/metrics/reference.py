@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from gan_experiments.errors import RunError
+from gan_experiments.metrics import kernel
 from gan_experiments.metrics.base import Images
 from gan_experiments.metrics.features import Extraction, Extractor, Features
 from gan_experiments.metrics.frechet import Gaussian, Moments
@@ -95,6 +96,15 @@ class Reference:
         )
         third, fifth = (torch.from_numpy(arrays[name]).to(features.device) for name in ("third", "fifth"))
         return Manifold(Cloud(features, features.mean(0)), third, fifth)
+
+    def kernel_similarity(self, generated: int, size: int) -> Tensor:
+        """`kernel.real_similarity` beside this number of generated images."""
+
+        def make() -> dict[str, Any]:
+            return {"similarity": kernel.real_similarity(self.features.pooled, generated, size).numpy()}
+
+        key = {"what": "kernel", "generated": generated, "size": size, **self._key}
+        return torch.from_numpy(self.store.get(key, make)["similarity"])
 
     @cached_property
     def classifies(self) -> bool:

@@ -32,7 +32,8 @@ def distances(generated: Features, real: Reference) -> tuple[Values, dict[str, A
         if limit is not None:
             values["fd_unbiased"] = limit
     subset = min(kernel.SUBSET, len(generated), len(real.features))
-    values["kid"], _ = kernel.kernel_distance(generated.pooled, real.features.pooled, subset)
+    similarity = real.kernel_similarity(len(generated), subset)
+    values["kid"], _ = kernel.kernel_distance(generated.pooled, real.features.pooled, subset, similarity)
     return values, {"kid_subset_size": subset}
 
 

@@ -21,13 +21,14 @@ Arrays = dict[str, NDArray[Any]]
 
 
 class Store:
-    """A folder of arrays by content, or with `folder` None no memory at all.
+    """Arrays by content: in memory for the run, and in `folder`, unless that is None, for the runs to come.
 
     One entry is a folder with the arrays (.npy, never pickled) and key.json, which says what they are of.
     """
 
     def __init__(self, folder: Path | None) -> None:
         self.folder = folder
+        self._seen: dict[str, Arrays] = {}
 
     @classmethod
     def beside(cls, paths_data: Path | None) -> Store:
@@ -39,20 +40,26 @@ class Store:
 
         An entry that cannot be read is made again; a folder that cannot be written to is done without.
         """
-        if self.folder is None:
-            return make()
         text = json.dumps({"version": VERSION, **key}, sort_keys=True, indent=1)
-        entry = self.folder / hashlib.sha256(text.encode()).hexdigest()[:32]
-        if (arrays := _read(entry, text)) is not None:
-            return arrays
-        try:
-            with files.exclusively(entry):
-                if (arrays := _read(entry, text)) is None:  # else another process was faster
-                    arrays = make()
-                    _write(entry, text, arrays)
-        except OSError:
-            return make() if arrays is None else arrays
+        if text not in self._seen:
+            self._seen[text] = make() if self.folder is None else _kept(self.folder, text, make)
+        return self._seen[text]
+
+
+def _kept(folder: Path, text: str, make: Callable[[], Arrays]) -> Arrays:
+    entry = folder / hashlib.sha256(text.encode()).hexdigest()[:32]
+    arrays = _read(entry, text)
+    if arrays is not None:
         return arrays
+    try:
+        with files.exclusively(entry):
+            arrays = _read(entry, text)
+            if arrays is None:  # else another process was faster
+                arrays = make()
+                _write(entry, text, arrays)
+    except OSError:
+        return make() if arrays is None else arrays
+    return arrays
 
 
 def _read(entry: Path, text: str) -> Arrays | None:

@@ -52,6 +52,8 @@ class Network(ABC):
 
         Raises UserError where the size is not 4, 5, 6 or 7 times a power of two.
         """
+        if not shape.bounded:
+            raise UserError(f"network={type(self).__name__.lower()} builds images, not points: network=mlp builds both")
         size, count = shape.size, 0
         while size % 2 == 0 and size >= 8:
             size, count = size // 2, count + 1
@@ -69,14 +71,16 @@ class Network(ABC):
 
 
 class Generator(nn.Module):
-    """tanh on top of `body`, whose output is made float32 first."""
+    """`body`, whose output is made float32, under a tanh where images are `bounded`."""
 
-    def __init__(self, body: nn.Module) -> None:
+    def __init__(self, body: nn.Module, bounded: bool = True) -> None:
         super().__init__()
         self.body = body
+        self.bounded = bounded
 
     def forward(self, latents: Tensor) -> Tensor:
-        return at_least_float32(self.body(latents)).tanh()
+        values = at_least_float32(self.body(latents))
+        return values.tanh() if self.bounded else values
 
 
 def normalized(body: Module, norm: Norm) -> Module:

@@ -29,7 +29,7 @@ class MLP(Network):
         sizes = [latent_dim, self.width, 2 * self.width, 4 * self.width]
         layers = [self._hidden(before, after, self.generator_norm) for before, after in pairwise(sizes)]
         output = [nn.Linear(sizes[-1], math.prod(shape.dims)), nn.Unflatten(1, shape.dims)]
-        return Generator(normalized(nn.Sequential(*layers, *output), self.generator_norm))
+        return Generator(normalized(nn.Sequential(*layers, *output), self.generator_norm), shape.bounded)
 
     def trunk(self, shape: ImageShape, norm: Norm) -> Trunk:
         sizes = [math.prod(shape.dims), 4 * self.width, 2 * self.width, self.width]

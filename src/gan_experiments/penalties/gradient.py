@@ -70,7 +70,8 @@ class Dragan(GradientPenalty):
         mean = parallel.all_sum(real.mean()) / parallel.world_size()
         variance = parallel.all_sum((real - mean).square().mean()) / parallel.world_size()
         shift = noise.uniform(*real.shape).to(real.dtype) - 0.5
-        return (real + variance.sqrt() * shift).clamp(-1, 1)
+        limit = real.abs().amax().clamp(min=1)  # points may lie outside
+        return (real + variance.sqrt() * shift).clamp(-limit, limit)
 
 
 @dataclass

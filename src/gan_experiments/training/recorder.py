@@ -78,12 +78,11 @@ class Recorder:
         for name, value in values.items():
             self.writer.add_scalar(name, value, step)
 
-    def images(self, name: str, step: int, images: Tensor, file: str = "") -> None:
-        """A grid of images (n, c, h, w) in [-1, 1]; with file="step" also as samples/step_00001000.png."""
-        grid = grid_of(images)
-        self.writer.add_image(name, grid, step)
+    def picture(self, name: str, step: int, picture: Tensor, file: str = "") -> None:
+        """A picture (3, H, W) in [0, 1]; with file="step" also as samples/step_00001000.png."""
+        self.writer.add_image(name, picture, step)
         if file:
-            save_image(grid, self.folder / "samples" / f"{file}_{step:08d}.png")
+            save_image(picture, self.folder / "samples" / f"{file}_{step:08d}.png")
 
     def figure(self, name: str, step: int, figure: Figure) -> None:
         self.writer.add_figure(name, figure, step)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -26,7 +27,7 @@ def describe(config: Config) -> dict[str, Any]:
     shape = config.data.shape
     return {
         "classes": {group: class_name(getattr(config, group)) for group in GROUPS},
-        "shape": {"channels": shape.channels, "size": shape.size},
+        "shape": dataclasses.asdict(shape),
     }
 
 

@@ -18,16 +18,17 @@ from torch import Tensor, nn
 from gan_experiments import __version__, parallel
 from gan_experiments.config import Config
 from gan_experiments.data.loader import Loader
+from gan_experiments.data.transforms import to_float
 from gan_experiments.errors import Interrupted, RunError, UserError
 from gan_experiments.noise import Noise
 from gan_experiments.training import checkpoint, separability
 from gan_experiments.training.engine import Engine
-from gan_experiments.training.recorder import Recorder, to_uint8
+from gan_experiments.training.recorder import Recorder
 from gan_experiments.training.restore import describe
+from gan_experiments.training.views import view
 
 log = logging.getLogger(__name__)
 
-GRID = 64  # images in a sample grid
 SCORED = 2000  # real and generated images of the separability figure
 STREAMS = {"latents": 1_000_003, "grid": 2_000_003, "scored": 3_000_017}  # offsets of the random streams
 
@@ -51,7 +52,9 @@ def check(config: Config) -> None:
     config.gpu.resolve()
     config.model.check(config.loss, config.data)
     if config.train.batch_size % config.gpu.devices:
-        raise UserError(f"train.batch_size={config.train.batch_size} cannot be divided by gpu.devices={config.gpu.devices}")
+        raise UserError(
+            f"train.batch_size={config.train.batch_size} cannot be divided by gpu.devices={config.gpu.devices}"
+        )
     config.metrics.check(Path(config.paths.data))
 
 
@@ -89,6 +92,7 @@ class Run:
             config.train.steps,
             config.train.ema,
         )
+        self.view = view(config.data.shape, self._real)
         self.seconds = 0.0  # of earlier attempts at this run
         self.best: dict[str, Any] = {}
         self.metrics: dict[str, float] = {}
@@ -163,11 +167,11 @@ class Run:
             return
         self.recorder.say(f"writing to {self.folder}")
         if self.engine.step == 0:
-            self.recorder.images("real", 0, self._real(GRID))
+            self.recorder.picture("real", 0, self.view.picture(self._real(self.view.shown)))
 
     def _real(self, count: int) -> Tensor:
-        """The first real images in [-1, 1], without moving the loader."""
-        return torch.from_numpy(self.real.images[:count].copy()).to(self.device).float() / 127.5 - 1
+        """The first real images as training sees them, without moving the loader."""
+        return to_float(torch.from_numpy(self.real.images[:count].copy()).to(self.device))
 
     def _after(self, step: int) -> None:
         """What is due after `step` updates: log, sample, evaluate, checkpoint, in this order."""
@@ -198,13 +202,14 @@ class Run:
         """The grid from fixed latents, and how separable the discriminator's scores are."""
         if self.recorder is None:
             return
-        grid = self.engine.generate(self._latents("grid", GRID))
-        self.recorder.images("samples/fixed_latents", step, grid, file="step")
-        real = self._real(GRID // 2)
+        samples = self.engine.generate(self._latents("grid", self.view.shown))
+        picture = self.view.picture(samples, self.engine.scores)
+        self.recorder.picture("samples/fixed_latents", step, picture, file="step")
+        real = self._real(self.view.shown)
         decoded = self.engine.reconstruct(real)
-        if decoded is not None:  # each image beside its reconstruction
-            pairs = torch.stack([real, decoded], dim=1).flatten(0, 1)
-            self.recorder.images("samples/reconstructions", step, pairs, file="reconstructions")
+        if decoded is not None:
+            pairs = self.view.reconstructions(real, decoded)
+            self.recorder.picture("samples/reconstructions", step, pairs, file="reconstructions")
         count = min(SCORED, len(self.real))
         latents = self._latents("scored", count).split(self.config.train.batch_size)
         fake = [self.engine.scores(self.engine.generate(part, averaged=False)) for part in latents]
@@ -222,7 +227,7 @@ class Run:
         noise = Noise(getattr(self.config.metrics, "seed", 0), self.device, split=False)
 
         evaluation = self.evaluator(
-            lambda count: to_uint8(self.engine.generate(self.model.latents(noise, count)))
+            lambda count: self.view.measured(self.engine.generate(self.model.latents(noise, count)))
         )
         if not evaluation.values:
             return
