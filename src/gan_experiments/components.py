@@ -63,7 +63,7 @@ def find(group: str, name: str) -> type:
     return component
 
 
-class ComponentSource(ConfigSource):  # type: ignore[misc]
+class ComponentSource(ConfigSource):
     """Serves `schema/<group>/<Class>` to Hydra's composition."""
 
     untyped = False  # help and completion compose from the YAML values alone, without importing torch
@@ -97,7 +97,7 @@ class ComponentSource(ConfigSource):  # type: ignore[misc]
         return []
 
 
-class ComponentSearchPath(SearchPathPlugin):  # type: ignore[misc]
+class ComponentSearchPath(SearchPathPlugin):
     """Adds the components and the folders named in `GAN_CONF` (separated as in PATH) to the search path."""
 
     def manipulate_search_path(self, search_path: ConfigSearchPath) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 from hydra.errors import CompactHydraException
 
 
-class UserError(CompactHydraException):  # type: ignore[misc]
+class UserError(CompactHydraException):
     """A mistake the user can mend: printed as one short message, exit code 2, no traceback.
 
     It derives from Hydra's compact exception so that it passes through composition unchanged.

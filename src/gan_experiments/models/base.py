@@ -133,7 +133,8 @@ class Model:
             return 2 * noise.uniform(samples, self.latent_dim) - 1
         normal = noise.normal(samples, self.latent_dim)
         if self.prior is Prior.spherical:
-            return F.normalize(normal, dim=1) * self.latent_dim**0.5
+            radius: float = self.latent_dim**0.5
+            return radius * F.normalize(normal, dim=1)
         return normal
 
     def scores(self, images: Tensor) -> Tensor | None:

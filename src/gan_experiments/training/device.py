@@ -74,7 +74,6 @@ class Gpu:
             torch.cuda.set_device(device)
             torch.backends.cudnn.benchmark = True
             torch.set_float32_matmul_precision("high")
-            torch.backends.cudnn.conv.fp32_precision = "tf32"
             return
         if device.type == "cpu" and self.precision is Precision.bf16 and not fast_bf16():
             log.warning("gpu.precision=bf16: this processor has no bf16 instructions, so fp32 is much faster here")

@@ -45,7 +45,7 @@ class Recorder:
     def _hparams(self, record: Mapping[str, Any]) -> None:
         """List the run in the HPARAMS tab now, with its scalars as live metrics (no experiment summary)."""
         values = {**record["choices"], **flatten(record["config"])}
-        _, start, self._end = hparams(values, {})
+        _, start, self._end = hparams(values, {})  # type: ignore[no-untyped-call]
         assert self.writer.file_writer is not None
         self.writer.file_writer.add_summary(start)
 
@@ -114,7 +114,8 @@ class Recorder:
 def grid_of(images: Tensor) -> Tensor:
     """A near-square grid (3, H, W) in [0, 1] of images (n, c, h, w) in [-1, 1]; grey is shown as grey."""
     columns = math.ceil(math.sqrt(len(images)))
-    return make_grid((images.float().cpu() + 1) / 2, nrow=columns, padding=1).clamp(0, 1)
+    grid: Tensor = make_grid((images.float().cpu() + 1) / 2, nrow=columns, padding=1)
+    return grid.clamp(0, 1)
 
 
 def flatten(node: Any, prefix: str = "") -> dict[str, bool | int | float | str]:

@@ -51,7 +51,7 @@ class Restored:
         self.step: int = state["engine"]["step"]
         self.device = device
         self.shape = ImageShape(**state["describe"]["shape"])
-        parts = {}
+        parts: dict[str, Any] = {}
         for group, name in state["describe"]["classes"].items():
             module = name.rpartition(".")[0]
             if module and module not in modules:
@@ -71,5 +71,5 @@ class Restored:
     @torch.no_grad()
     def generate(self, latents: Tensor, batch_size: int = 256) -> Tensor:
         """Images (n, c, h, w) in [-1, 1] on the CPU."""
-        parts = [self.model.sample(self.networks, part).float().cpu() for part in latents.split(batch_size)]
+        parts = [self.model.sample(self.networks, part).float().cpu() for part in torch.split(latents, batch_size)]
         return torch.cat(parts)

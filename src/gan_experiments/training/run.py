@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 import signal
 import time
 from collections.abc import Iterator
@@ -30,6 +31,7 @@ from gan_experiments.training.views import view
 log = logging.getLogger(__name__)
 
 SCORED = 2000  # real and generated images of the separability figure
+CHUNK = 250  # of them at a time
 STREAMS = {"latents": 1_000_003, "grid": 2_000_003, "scored": 3_000_017}  # offsets of the random streams
 
 
@@ -147,6 +149,7 @@ class Run:
                     self.engine.iterate()
                     self._after(self.engine.step)
                     if self._must_stop(caught):
+                        self.engine.drain()  # refuses to save weights that are not finite
                         raise Interrupted(self._stop(caught), self._checkpoint())
             status = "finished"
             return self.metrics
@@ -211,15 +214,22 @@ class Run:
             pairs = self.view.reconstructions(real, decoded)
             self.recorder.picture("samples/reconstructions", step, pairs, file="reconstructions")
         count = min(SCORED, len(self.real))
-        latents = self._latents("scored", count).split(self.config.train.batch_size)
-        fake = [self.engine.scores(self.engine.generate(part, averaged=False)) for part in latents]
-        true = [self.engine.scores(part) for part in self._real(count).split(self.config.train.batch_size)]
-        if fake[0] is None:
+        true = self._scores(self._real(count))
+        if true is None:
             return
-        scores = torch.cat(true), torch.cat(fake)
-        violation, gap = separability.separability(*scores)
+        fakes = [
+            self.engine.generate(part, averaged=False)
+            for part in torch.split(self._latents("scored", count), CHUNK)
+        ]
+        fake = self._scores(torch.cat(fakes))
+        assert fake is not None
+        violation, gap = separability.separability(true, fake)
         self.recorder.scalars(step, {"separability/violation": violation, "separability/gap": gap})
-        self.recorder.figure("separability", step, separability.figure(*scores, step))
+        self.recorder.figure("separability", step, separability.figure(true, fake, step))
+
+    def _scores(self, images: Tensor) -> Tensor | None:
+        parts = [self.engine.scores(part) for part in torch.split(images, CHUNK)]
+        return torch.cat([part for part in parts if part is not None]) if parts[0] is not None else None
 
     def _evaluate(self, step: int) -> None:
         if self.recorder is None or self.evaluator is None:
@@ -246,7 +256,8 @@ class Run:
             }
         )
         key = self.config.metrics.best
-        if key is not None and evaluation.values[key] < self.best.get(key, float("inf")):
+        value = evaluation.values.get(key, math.inf) if key is not None else math.inf
+        if value < self.best.get(key, math.inf):
             self.best = {"step": step, **evaluation.values}
 
     def _checkpoint(self) -> Path:
