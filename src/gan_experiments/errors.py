@@ -39,4 +39,5 @@ class Interrupted(Exception):
         self.checkpoint = checkpoint
 
     def __str__(self) -> str:
-        return f"stopped by {signal.Signals(self.signal_number).name}; resume={self.checkpoint} goes on"
+        goes_on = f"resume={self.checkpoint} goes on" if self.checkpoint.exists() else "nothing was saved yet"
+        return f"stopped by {signal.Signals(self.signal_number).name}; {goes_on}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -78,7 +79,7 @@ def state_comes_back(compose: Any, folder: Path, overrides: Iterable[str]) -> bo
     one, two = runs
     for _ in range(2):
         one.engine.iterate()
-    two.engine.load_state_dict(one.engine.state_dict())
+    two.engine.load_state_dict(copy.deepcopy(one.engine.state_dict()))
     two.loader.load_state_dict(one.loader.state_dict())
     for run in runs:
         run.engine.drain()

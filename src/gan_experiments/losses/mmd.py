@@ -20,7 +20,7 @@ def gaussian(x: Tensor, y: Tensor, bandwidths: Sequence[float]) -> Tensor:
 def rational_quadratic(x: Tensor, y: Tensor, alphas: Sequence[float]) -> Tensor:
     """<x, y> + sum over a of (1 + |x - y|^2 / (2 a))^(-a): rq* of Binkowski et al. 2018."""
     distances = squared_distances(x, y)
-    return x @ y.T + torch.stack([(1 + distances / (2 * a)) ** -a for a in alphas]).sum(0)
+    return x @ y.T + torch.stack([(-a * (distances / (2 * a)).log1p()).exp() for a in alphas]).sum(0)
 
 
 def squared_distances(x: Tensor, y: Tensor) -> Tensor:

@@ -1,6 +1,7 @@
 """The methods: one file each, reading like its paper."""
 
 from gan_experiments.models.aae import Aae
+from gan_experiments.models.alphagan import AlphaGan
 from gan_experiments.models.base import Model, Phase, Prior, Step
 from gan_experiments.models.began import Began
 from gan_experiments.models.ebgan import Ebgan
@@ -9,9 +10,12 @@ from gan_experiments.models.mmdgan import MmdGan, MmdGanGp
 from gan_experiments.models.san import San
 from gan_experiments.models.swgan import Sliced, SwGan
 from gan_experiments.models.vae import Vae
+from gan_experiments.models.vaegan import VaeGan
+from gan_experiments.models.veegan import VeeGan
 
 __all__ = [
     "Aae",
+    "AlphaGan",
     "Began",
     "Ebgan",
     "Gan",
@@ -25,4 +29,6 @@ __all__ = [
     "Step",
     "SwGan",
     "Vae",
+    "VaeGan",
+    "VeeGan",
 ]

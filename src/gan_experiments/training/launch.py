@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import logging
+import os
 import sys
 from pathlib import Path
 from typing import Any
 
+import torch
 import torch.distributed as dist
 from torch.distributed.elastic.multiprocessing.api import SignalException
 from torch.distributed.elastic.multiprocessing.errors import ChildFailedError
@@ -29,6 +31,7 @@ def run(config: Config, folder: Path, record: dict[str, Any]) -> dict[str, float
         monitor_interval=0.1,
         start_method="spawn",
     )
+    logging.getLogger("torch.distributed.elastic").setLevel(logging.ERROR)
     try:
         results = elastic_launch(settings, _rank)(config, folder, record)
     except SignalException as stop:
@@ -47,14 +50,18 @@ def _rank(config: Config, folder: Path, record: dict[str, Any]) -> dict[str, flo
     """One rank; what the ranks raise alike comes back as a value, since exceptions do not cross processes."""
     from gan_experiments.training.run import Run
 
-    device = config.gpu.resolve()
+    device = config.gpu.resolve(int(os.environ["LOCAL_RANK"]))
+    if device.type == "cuda":
+        torch.cuda.set_device(device)
     dist.init_process_group("nccl" if device.type == "cuda" else "gloo")
     if dist.get_rank() == 0:
         handlers: list[logging.Handler] = [logging.FileHandler(folder / "train.log"), logging.StreamHandler(sys.stdout)]
         logging.basicConfig(level=logging.INFO, format="%(message)s", handlers=handlers)
     try:
         return Run(config, folder, record).train()
-    except (UserError, RunError, Interrupted) as error:
+    except (UserError, RunError) as error:
         return error
+    except Interrupted as stop:  # the launcher is shutting down and reads no more results
+        raise SystemExit(128 + stop.signal_number) from stop
     finally:
         dist.destroy_process_group()

@@ -318,14 +318,17 @@ class Run:
 
 @contextmanager
 def catch_signals() -> Iterator[list[int]]:
-    """Collect SIGINT and SIGTERM instead of dying; a second SIGINT interrupts at once."""
+    """Collect SIGINT and SIGTERM instead of dying; a second SIGINT interrupts at once, except one of several ranks:
+    those get it from the terminal and again from their launcher.
+    """
     caught: list[int] = []
 
     def handler(number: int, frame: FrameType | None) -> None:
-        if caught and number == signal.SIGINT:
+        if caught and number == signal.SIGINT and parallel.world_size() == 1:
             raise KeyboardInterrupt
+        if not caught and parallel.rank() == 0:
+            log.info("%s: saving and stopping", signal.Signals(number).name)
         caught.append(number)
-        log.info("%s: saving and stopping", signal.Signals(number).name)
 
     try:
         before = {number: signal.signal(number, handler) for number in (signal.SIGINT, signal.SIGTERM)}

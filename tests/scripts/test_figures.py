@@ -1,0 +1,71 @@
+"""The numbers behind the figures of scripts/figures."""
+
+from __future__ import annotations
+
+import importlib.util
+import math
+import sys
+from pathlib import Path
+from types import ModuleType
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+FOLDER = Path(__file__).resolve().parents[2] / "scripts" / "figures"
+
+
+def script(name: str) -> ModuleType:
+    spec = importlib.util.spec_from_file_location(f"figures_{name}", FOLDER / f"{name}.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module  # dataclasses look their module up
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_jensen_shannon_saturates_and_wasserstein_does_not(tmp_path: Path) -> None:
+    module = script("js_vs_wasserstein")
+    values = {0: 0.0, 1: 0.111421, 2: 0.336831, 5: 0.675943, 10: 0.693146, 20: 0.693147, 30: 0.693147}
+    for mean, value in values.items():
+        assert module.jensen_shannon(mean) == pytest.approx(value, abs=1e-6)
+        assert module.wasserstein(mean) == mean
+    assert module.jensen_shannon(30) == pytest.approx(math.log(2), abs=1e-9)
+    module.draw(tmp_path / "figure.png")
+    assert Image.open(tmp_path / "figure.png").size == (1200, 420)
+
+
+def test_the_evolution_ends_at_equilibrium(tmp_path: Path) -> None:
+    module = script("evolution_1d")
+    first, last = module.train([0, 700])
+    assert abs(first.points.mean().item() - 4) > 2
+    assert last.points.mean().item() == pytest.approx(4, abs=0.15)
+    assert last.points.std().item() == pytest.approx(0.5, abs=0.15)
+    assert last.on_points.mean().item() == pytest.approx(0.5, abs=0.05)  # D cannot tell any more
+    module.draw([first, last], tmp_path / "figure.png")
+    assert Image.open(tmp_path / "figure.png").size == (720, 360)
+
+
+def test_clipping_kills_gradients_and_piles_weights_up(tmp_path: Path) -> None:
+    module = script("weight_clipping")
+    centres = module.MIXTURES["8 Gaussians"]
+    clipped = module.train(centres, module.REGULARISERS["clip 0.01"], layers=12, steps=60)
+    penalised = module.train(centres, module.REGULARISERS["gradient penalty"], layers=12, steps=60)
+    assert float(clipped.weights.abs().max()) == pytest.approx(0.01)
+    at_limit = [
+        (trained.weights.abs() > 0.99 * trained.weights.abs().max()).float().mean()
+        for trained in (clipped, penalised)
+    ]
+    assert at_limit[0] > 0.3
+    assert at_limit[1] < 0.01
+    # Backwards through 11 clipped layers of width 64 a gradient shrinks; under the penalty it does not.
+    assert clipped.gradients[0] < 1e-3 * clipped.gradients[-1]
+    assert penalised.gradients[0] > 1e-1 * penalised.gradients[-1]
+    heights = module.surface(penalised.critic, 3.0, side=11)
+    corner = penalised.critic(torch.tensor([[-3.0, 3.0]])).item()
+    assert heights.shape == (11, 11)
+    assert np.isclose(heights[-1, 0], corner)  # rows are y, columns x
+    module.draw(tmp_path / "figure.png", steps=2)
+    assert Image.open(tmp_path / "figure.png").size == (1440, 780)
