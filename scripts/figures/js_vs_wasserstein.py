@@ -41,7 +41,7 @@ def draw(path: Path) -> None:
     right.plot(means, [jensen_shannon(mean) for mean in means], color="tab:blue")
     right.axhline(math.log(2), color="tab:blue", linestyle=":", linewidth=1)
     right.set(xlabel="mean of the second Gaussian", ylim=(0, 0.75))
-    right.set_ylabel("Jensen-Shannon divergence (nats), limit log 2", color="tab:blue")
+    right.set_ylabel("Jensen-Shannon divergence (nats)", color="tab:blue")
     other = right.twinx()
     other.plot(means, [wasserstein(mean) for mean in means], color="tab:orange")
     other.set_ylim(0, 32)

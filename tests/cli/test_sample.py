@@ -98,3 +98,17 @@ def test_a_strangers_module_is_not_imported(
     checkpoint.save(tmp_path / "evil.pt", state)
     assert call(monkeypatch, tmp_path / "evil.pt") == 2
     assert "if you trust it, add --module evil_module" in capsys.readouterr().err
+
+
+def test_points_are_written_as_an_array(tmp_path: Path, monkeypatch: Any, capsys: Any) -> None:
+    from gan_experiments.training import run
+
+    config, record = tiny.compose("model=gan", "network=mlp", "data=ring", "data.samples=100", "metrics=none")
+    run(config, tmp_path, record)
+    capsys.readouterr()
+    assert call(monkeypatch, tmp_path, "--images", 7) == 0
+    path = Path(capsys.readouterr().out.strip())
+    assert path == tmp_path / "samples" / "points_step_00000004.npy"
+    assert np.load(path).shape == (7, 2)
+    assert call(monkeypatch, tmp_path, "--interpolate", 2) == 2
+    assert "generates points" in capsys.readouterr().err

@@ -72,7 +72,13 @@ def run() -> None:
         raise UserError(f"--device {arguments.device}: {str(error).splitlines()[0]}") from error
     restored = Restored(path, device, arguments.module)
     folder = path.parent.parent / "samples" if path.parent.name == "checkpoints" else path.parent
-    if arguments.images is not None:
+    if not restored.shape.bounded:
+        print(
+            write_points(
+                restored, arguments, arguments.output or folder / f"points_step_{restored.step:08d}.npy"
+            )
+        )
+    elif arguments.images is not None:
         print(write_files(restored, arguments, arguments.output or folder / f"step_{restored.step:08d}"))
     else:
         kind = "interpolation" if arguments.interpolate else "grid"
@@ -111,6 +117,20 @@ def write_picture(restored: Restored, arguments: argparse.Namespace, path: Path)
         picture = grid_of(restored.generate(restored.latents(arguments.grid or 64, arguments.seed)))
     path.parent.mkdir(parents=True, exist_ok=True)
     save_image(picture, path)
+    return path
+
+
+def write_points(restored: Restored, arguments: argparse.Namespace, path: Path) -> Path:
+    """Generated points, float32 (n, d), as a .npy file."""
+    import numpy as np
+
+    if arguments.interpolate:
+        raise UserError(
+            "--interpolate draws images, and this model generates points; --images N writes N of them"
+        )
+    points = restored.generate(restored.latents(arguments.images or arguments.grid or 64, arguments.seed))
+    path.parent.mkdir(parents=True, exist_ok=True)
+    np.save(path, points.flatten(1).numpy())
     return path
 
 

@@ -44,7 +44,7 @@ def task(cfg: DictConfig) -> float | None:
 
 def check(config: Config) -> None:
     """Refuse, before anything is written, what could not be trained."""
-    from gan_experiments.training.run import check
+    from gan_experiments.training import check
 
     check(config)
 

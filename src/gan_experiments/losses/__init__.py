@@ -21,6 +21,7 @@ from gan_experiments.losses.fdivergence import (
     SquaredHellinger,
     TotalVariation,
 )
+from gan_experiments.losses.probability import ProbabilityHinge
 
 __all__ = [
     "FDivergence",
@@ -35,6 +36,7 @@ __all__ = [
     "NoLoss",
     "NonSaturating",
     "Pearson",
+    "ProbabilityHinge",
     "Relativistic",
     "ReverseKullbackLeibler",
     "SoftplusLeastSquares",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, ClassVar, Protocol
 
 import numpy as np
 import torch
@@ -56,6 +56,8 @@ class Evaluator(Protocol):
 class Metrics:
     """Base of the components in `conf/metrics`."""
 
+    needs_held_out: ClassVar[bool] = True  # whether the data's test split is worth loading
+
     def check(self, paths_data: Path) -> None:
         """Raise UserError, before training starts, when something needed is missing; fetch it if it can be.
 
@@ -85,6 +87,8 @@ class Metrics:
 @dataclass
 class NoMetrics(Metrics):
     """Training without evaluation."""
+
+    needs_held_out: ClassVar[bool] = False
 
     def check(self, paths_data: Path) -> None:
         pass

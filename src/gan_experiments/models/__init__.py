@@ -4,8 +4,10 @@ from gan_experiments.models.aae import Aae
 from gan_experiments.models.alphagan import AlphaGan
 from gan_experiments.models.base import Model, Phase, Prior, Step
 from gan_experiments.models.began import Began
+from gan_experiments.models.distgan import DistGan
 from gan_experiments.models.ebgan import Ebgan
 from gan_experiments.models.gan import Gan
+from gan_experiments.models.gngan import GnGan
 from gan_experiments.models.mmdgan import MmdGan, MmdGanGp
 from gan_experiments.models.san import San
 from gan_experiments.models.swgan import Sliced, SwGan
@@ -17,8 +19,10 @@ __all__ = [
     "Aae",
     "AlphaGan",
     "Began",
+    "DistGan",
     "Ebgan",
     "Gan",
+    "GnGan",
     "MmdGan",
     "MmdGanGp",
     "Model",

@@ -2,6 +2,6 @@
 
 from gan_experiments.penalties.base import Penalty
 from gan_experiments.penalties.clipping import WeightClipping
-from gan_experiments.penalties.gradient import R1, R2, Dragan, GradientPenalty
+from gan_experiments.penalties.gradient import R1, R2, Dragan, GradientPenalty, RmsGradientPenalty
 
-__all__ = ["R1", "R2", "Dragan", "GradientPenalty", "Penalty", "WeightClipping"]
+__all__ = ["R1", "R2", "Dragan", "GradientPenalty", "Penalty", "RmsGradientPenalty", "WeightClipping"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import torch
@@ -15,14 +16,18 @@ from gan_experiments.penalties.base import Critic, Penalty
 
 
 def input_gradient(critic: Critic, points: Tensor) -> Tensor:
-    """The gradient of each sample's score, shape (n, dims), itself differentiable.
-
-    In full precision also under autocast: squares of small gradients are lost in 16 bits.
-    """
+    """The gradient of each sample's score, shape (n, dims), itself differentiable; the points are constants."""
     points = points.detach()
     if points.dtype != torch.float64:
         points = points.float()
-    points.requires_grad_()
+    return gradient_at(critic, points.requires_grad_())
+
+
+def gradient_at(critic: Critic, points: Tensor) -> Tensor:
+    """As `input_gradient`, at points that require gradients: differentiable through the points as well.
+
+    In full precision also under autocast: squares of small gradients are lost in 16 bits.
+    """
     with torch.autocast(points.device.type, enabled=False):
         (gradient,) = torch.autograd.grad(critic(points).sum(), points, create_graph=True)
         return gradient.flatten(1)
@@ -55,8 +60,20 @@ class GradientPenalty(GradientTerm):
 
     def loss(self, critic: Critic, real: Tensor, fake: Tensor, noise: Noise) -> Tensor:
         gradient = input_gradient(critic, self.points(real.detach(), fake.detach(), noise))
-        norm: Tensor = torch.linalg.vector_norm(gradient, dim=1)
-        return (norm - self.target).square().mean()
+        return (self.norm(gradient) - self.target).square().mean()
+
+    def norm(self, gradient: Tensor) -> Tensor:
+        """Of each row of (n, dims)."""
+        norms: Tensor = torch.linalg.vector_norm(gradient, dim=1)
+        return norms
+
+
+@dataclass
+class RmsGradientPenalty(GradientPenalty):
+    """The same of the gradient's root mean square over pixels, as Dist-GAN's code has it (Tran et al. 2018)."""
+
+    def norm(self, gradient: Tensor) -> Tensor:
+        return super().norm(gradient) / math.sqrt(gradient.shape[1])
 
 
 @dataclass

@@ -12,7 +12,6 @@ from omegaconf import MISSING
 
 from gan_experiments.errors import UserError
 
-
 log = logging.getLogger(__name__)
 
 

@@ -1,4 +1,4 @@
-"""Several ranks on this machine, started from inside the run: one folder, one log."""
+"""Starting a run: in this process, or on several ranks of this machine with one folder and one log."""
 
 from __future__ import annotations
 
@@ -16,10 +16,34 @@ from torch.distributed.launcher.api import LaunchConfig, elastic_launch
 
 from gan_experiments.config import Config
 from gan_experiments.errors import Interrupted, RunError, UserError
+from gan_experiments.training.run import Run
 
 
 def run(config: Config, folder: Path, record: dict[str, Any]) -> dict[str, float]:
-    """As `training.run`, on `gpu.devices` ranks of torch.distributed (NCCL on CUDA, else gloo)."""
+    """Train as `config` says, leave everything in `folder`, return the last evaluation's metrics.
+
+    `record` (the resolved settings, the chosen options) goes into every checkpoint. Raises UserError before
+    anything is trained, RunError when training cannot go on, Interrupted after SIGINT or SIGTERM.
+    """
+    check(config)
+    if config.gpu.devices > 1 and not dist.is_initialized():
+        return _on_ranks(config, folder, record)
+    return Run(config, folder, record).train()
+
+
+def check(config: Config) -> None:
+    """Refuse, in words, what cannot work, before any data is read."""
+    config.gpu.resolve()
+    config.model.check(config.loss, config.data)
+    if config.train.batch_size % config.gpu.devices:
+        raise UserError(
+            f"train.batch_size={config.train.batch_size} cannot be divided by gpu.devices={config.gpu.devices}"
+        )
+    config.metrics.check(Path(config.paths.data))
+
+
+def _on_ranks(config: Config, folder: Path, record: dict[str, Any]) -> dict[str, float]:
+    """`run` on `gpu.devices` ranks of torch.distributed (NCCL on CUDA, else gloo)."""
     settings = LaunchConfig(
         min_nodes=1,
         max_nodes=1,
@@ -48,8 +72,6 @@ def run(config: Config, folder: Path, record: dict[str, Any]) -> dict[str, float
 
 def _rank(config: Config, folder: Path, record: dict[str, Any]) -> dict[str, float] | Exception:
     """One rank; what the ranks raise alike comes back as a value, since exceptions do not cross processes."""
-    from gan_experiments.training.run import Run
-
     device = config.gpu.resolve(int(os.environ["LOCAL_RANK"]))
     if device.type == "cuda":
         torch.cuda.set_device(device)

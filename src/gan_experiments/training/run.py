@@ -4,12 +4,9 @@ from __future__ import annotations
 
 import logging
 import math
-import signal
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import nullcontext
 from pathlib import Path
-from types import FrameType
 from typing import Any
 
 import torch
@@ -21,11 +18,13 @@ from gan_experiments.config import Config
 from gan_experiments.data.loader import Loader
 from gan_experiments.data.transforms import to_float
 from gan_experiments.errors import Interrupted, RunError, UserError
+from gan_experiments.metrics.base import Evaluator
 from gan_experiments.noise import Noise
 from gan_experiments.training import checkpoint, separability
 from gan_experiments.training.engine import Engine
 from gan_experiments.training.recorder import Recorder
 from gan_experiments.training.restore import describe
+from gan_experiments.training.signals import catch_signals
 from gan_experiments.training.views import view
 
 log = logging.getLogger(__name__)
@@ -33,31 +32,6 @@ log = logging.getLogger(__name__)
 SCORED = 2000  # real and generated images of the separability figure
 CHUNK = 250  # of them at a time
 STREAMS = {"latents": 1_000_003, "grid": 2_000_003, "scored": 3_000_017}  # offsets of the random streams
-
-
-def run(config: Config, folder: Path, record: dict[str, Any]) -> dict[str, float]:
-    """Train as `config` says, leave everything in `folder`, return the last evaluation's metrics.
-
-    `record` (the resolved settings, the chosen options) goes into every checkpoint. Raises UserError before
-    anything is trained, RunError when training cannot go on, Interrupted after SIGINT or SIGTERM.
-    """
-    check(config)
-    if config.gpu.devices > 1 and not parallel.initialized():
-        from gan_experiments.training import launch
-
-        return launch.run(config, folder, record)
-    return Run(config, folder, record).train()
-
-
-def check(config: Config) -> None:
-    """Refuse, in words, what cannot work, before any data is read."""
-    config.gpu.resolve()
-    config.model.check(config.loss, config.data)
-    if config.train.batch_size % config.gpu.devices:
-        raise UserError(
-            f"train.batch_size={config.train.batch_size} cannot be divided by gpu.devices={config.gpu.devices}"
-        )
-    config.metrics.check(Path(config.paths.data))
 
 
 class Run:
@@ -100,7 +74,7 @@ class Run:
         self.metrics: dict[str, float] = {}
         if config.resume is not None:
             self._resume(Path(config.resume))
-        self.evaluator = config.metrics.evaluator(self.real, self.device) if self.chief else None
+        self.evaluator = self._evaluator() if self.chief else None
         self.began = time.monotonic()
         self.saved = self.engine.step if config.resume is not None else -1
 
@@ -118,6 +92,13 @@ class Run:
             ):
                 network.compile()
         return networks
+
+    def _evaluator(self) -> Evaluator:
+        """Against the training split; the test split in place of samples gives the floor of every figure."""
+        data, metrics, root = self.config.data, self.config.metrics, Path(self.config.paths.data)
+        held_out = data.load("test", root) if metrics.needs_held_out and "test" in data.splits() else None
+        evaluator: Evaluator = metrics.evaluator(self.real, self.device, held_out, root)
+        return evaluator
 
     def _resume(self, path: Path) -> None:
         state = checkpoint.load(path)
@@ -236,9 +217,7 @@ class Run:
             return
         noise = Noise(getattr(self.config.metrics, "seed", 0), self.device, split=False)
 
-        evaluation = self.evaluator(
-            lambda count: self.view.measured(self.engine.generate(self.model.latents(noise, count)))
-        )
+        evaluation = self.evaluator(lambda count: self.engine.generate(self.model.latents(noise, count)))
         if not evaluation.values:
             return
         self.metrics = evaluation.values
@@ -248,6 +227,7 @@ class Run:
                 "images_seen": self.engine.images_seen,
                 "seconds": round(self._seconds(), 2),
                 "metrics": evaluation.values,
+                "floor": evaluation.floor,
                 "protocol": {
                     **evaluation.protocol,
                     "ema": self.config.train.ema if self.engine.ema else 0,
@@ -314,29 +294,3 @@ class Run:
         if parallel.initialized():
             dist.all_reduce(number, op=dist.ReduceOp.MAX)
         return int(number)
-
-
-@contextmanager
-def catch_signals() -> Iterator[list[int]]:
-    """Collect SIGINT and SIGTERM instead of dying; a second SIGINT interrupts at once, except one of several ranks:
-    those get it from the terminal and again from their launcher.
-    """
-    caught: list[int] = []
-
-    def handler(number: int, frame: FrameType | None) -> None:
-        if caught and number == signal.SIGINT and parallel.world_size() == 1:
-            raise KeyboardInterrupt
-        if not caught and parallel.rank() == 0:
-            log.info("%s: saving and stopping", signal.Signals(number).name)
-        caught.append(number)
-
-    try:
-        before = {number: signal.signal(number, handler) for number in (signal.SIGINT, signal.SIGTERM)}
-    except ValueError:  # not in the main thread, where signals cannot be caught: a launcher does it
-        yield caught
-        return
-    try:
-        yield caught
-    finally:
-        for number, previous in before.items():
-            signal.signal(number, previous)

@@ -1,4 +1,4 @@
-"""How samples are shown and handed to the metrics: as images, or as points of a plane."""
+"""How samples are shown: as images, or as points of a plane."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from torch import Tensor
 
-from gan_experiments.training.recorder import grid_of, to_uint8
+from gan_experiments.training.recorder import grid_of
 from gan_experiments.types import ImageShape
 
 Scores = Callable[[Tensor], Tensor | None]
@@ -29,9 +29,6 @@ class View(Protocol):
     def reconstructions(self, real: Tensor, decoded: Tensor) -> Tensor:
         """The same, of samples and what became of them."""
 
-    def measured(self, samples: Tensor) -> Tensor:
-        """The samples as metrics take them."""
-
 
 class ImageView:
     """Images in a grid."""
@@ -44,9 +41,6 @@ class ImageView:
     def reconstructions(self, real: Tensor, decoded: Tensor) -> Tensor:
         half = self.shown // 2
         return grid_of(torch.stack([real[:half], decoded[:half]], dim=1).flatten(0, 1))
-
-    def measured(self, samples: Tensor) -> Tensor:
-        return to_uint8(samples)
 
 
 class PointView:
@@ -75,9 +69,6 @@ class PointView:
 
     def reconstructions(self, real: Tensor, decoded: Tensor) -> Tensor:
         return self.picture(decoded)
-
-    def measured(self, samples: Tensor) -> Tensor:
-        return samples.float()
 
     def _limits(self, margin: float = 0.35) -> tuple[np.ndarray, np.ndarray]:
         low, high = (edge.values[:2].numpy() for edge in (self.real.min(0), self.real.max(0)))
