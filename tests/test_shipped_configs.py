@@ -45,7 +45,7 @@ def finished(folder: Path, steps: int = 4) -> None:
     summary = json.loads((folder / "summary.json").read_text())
     assert (summary["status"], summary["step"]) == ("finished", steps)
     assert (folder / "checkpoints" / "last.pt").is_file()
-    assert len(list((folder / "samples").glob("*.png"))) == 1
+    assert len(list((folder / "samples").glob("step_*.png"))) == 1
 
 
 @pytest.mark.parametrize(("group", "option"), [(g, o) for g in GROUPS for o in options(g)])

@@ -44,7 +44,9 @@ def gradients(loss: Tensor, module: nn.Module) -> list[Tensor | None]:
 
 def reaches(loss: Tensor, module: nn.Module) -> bool:
     """Whether the loss has a non-zero gradient in the module."""
-    return loss.requires_grad and any(g is not None and bool(g.abs().sum() > 0) for g in gradients(loss, module))
+    return loss.requires_grad and any(
+        g is not None and bool(g.abs().sum() > 0) for g in gradients(loss, module)
+    )
 
 
 def updates(compose: Any, folder: Path, *overrides: str) -> list[tuple[str, set[str]]]:
@@ -57,7 +59,9 @@ def updates(compose: Any, folder: Path, *overrides: str) -> list[tuple[str, set[
     def watch(phase: Any, step: Step) -> None:
         before = {name: parameters(network) for name, network in engine.networks.items()}
         update(phase, step)
-        moved = {n for n, network in engine.networks.items() if not torch.equal(before[n], parameters(network))}
+        moved = {
+            n for n, network in engine.networks.items() if not torch.equal(before[n], parameters(network))
+        }
         seen.append((phase.name, moved))
 
     engine._update = watch  # type: ignore[method-assign]

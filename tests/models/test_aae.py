@@ -26,7 +26,9 @@ def test_terms_are_the_papers(compose: Any) -> None:
     c = model.discriminator
     expected = (softplus(-c(prior)) + softplus(c(codes))).mean()
     assert model.discriminator_loss(step)["adversarial"].item() == pytest.approx(expected.item(), rel=1e-6)
-    assert model.encoder_loss(step)["adversarial"].item() == pytest.approx(softplus(-c(codes)).mean().item(), rel=1e-6)
+    assert model.encoder_loss(step)["adversarial"].item() == pytest.approx(
+        softplus(-c(codes)).mean().item(), rel=1e-6
+    )
 
 
 def test_a_constant_discriminator_teaches_the_encoder_nothing(compose: Any) -> None:

@@ -48,7 +48,11 @@ def test_terms_are_the_papers(preset: str, compose: Any) -> None:
             "decoded": -log(d(decoded)) + log_not(d(decoded)),
             "samples": -log(d(samples)) + log_not(d(samples)),
         },
-        "discriminator": {"real": -log(d(x)), "decoded": -log_not(d(decoded)), "samples": -log_not(d(samples))},
+        "discriminator": {
+            "real": -log(d(x)),
+            "decoded": -log_not(d(decoded)),
+            "samples": -log_not(d(samples)),
+        },
         "code_discriminator": {"prior": -log(c(prior)), "codes": -log_not(c(codes))},
     }
     assert list(losses) == list(expected)

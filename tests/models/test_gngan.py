@@ -88,7 +88,7 @@ def test_matching_trains_the_generator_through_live_gradients(term: str, matchin
     assert gradient.abs().sum() > 0
     direction = torch.randn(64, dtype=torch.float64, generator=torch.Generator().manual_seed(8))
     ahead, behind = (value((sign * 1e-6 * direction).requires_grad_()) for sign in (1, -1))
-    assert float(gradient @ direction) == pytest.approx(float(ahead - behind) / 2e-6, rel=1e-4)
+    assert float(gradient @ direction) == pytest.approx((ahead - behind).item() / 2e-6, rel=1e-4)
 
 
 def test_every_term_of_the_generator_reaches_it(compose: Any) -> None:

@@ -66,9 +66,13 @@ def test_both_terms_are_the_evidence_lower_bound(likelihood: str, compose: Any) 
     losses = model.loss(step)
     assert set(losses) == {"reconstruction", "divergence"}
     assert losses["reconstruction"].item() == pytest.approx(expected.item(), rel=1e-5)
-    assert losses["divergence"].item() == pytest.approx(3 * divergence_from_prior(mean, log_variance).mean().item())
+    assert losses["divergence"].item() == pytest.approx(
+        3 * divergence_from_prior(mean, log_variance).mean().item()
+    )
     for a, b in zip(
-        gradients(losses["reconstruction"], model.generator), gradients(expected, model.generator), strict=True
+        gradients(losses["reconstruction"], model.generator),
+        gradients(expected, model.generator),
+        strict=True,
     ):
         assert a is not None
         assert b is not None
@@ -124,7 +128,8 @@ def test_works_in_bf16(compose: Any, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("override", "message"), [("model.beta=-1", "model.beta must be"), ("model.prior=uniform", "must be normal")]
+    ("override", "message"),
+    [("model.beta=-1", "model.beta must be"), ("model.prior=uniform", "must be normal")],
 )
 def test_refuses_values_that_make_no_sense(override: str, message: str, compose: Any) -> None:
     with pytest.raises(UserError, match=message):
@@ -134,7 +139,12 @@ def test_refuses_values_that_make_no_sense(override: str, message: str, compose:
 @pytest.mark.parametrize("seed", range(3))
 def test_learns_to_reconstruct_digits(seed: int, compose: Any, tmp_path: Path) -> None:
     config, record = compose(
-        "model=vae", "data.image_size=16", "network.width=32", "train.batch_size=64", "train.steps=200", f"seed={seed}"
+        "model=vae",
+        "data.image_size=16",
+        "network.width=32",
+        "train.batch_size=64",
+        "train.steps=200",
+        f"seed={seed}",
     )
     run = Run(config, tmp_path, record)
     real = run._real(200)

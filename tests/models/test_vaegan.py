@@ -35,13 +35,17 @@ def test_terms_are_the_papers(model: Any) -> None:
         "divergence": divergence_from_prior(mean, log_variance).mean(),
         "reconstruction": likelihood,
     }
-    assert {k: v.item() for k, v in encoder.items()} == pytest.approx({k: v.item() for k, v in expected.items()})
+    assert {k: v.item() for k, v in encoder.items()} == pytest.approx(
+        {k: v.item() for k, v in expected.items()}
+    )
     expected = {
         "reconstruction": 0.25 * likelihood,
         "samples": softplus(-d(samples)).mean(),
         "decoded": softplus(-d(decoded)).mean(),
     }
-    assert {k: v.item() for k, v in generator.items()} == pytest.approx({k: v.item() for k, v in expected.items()})
+    assert {k: v.item() for k, v in generator.items()} == pytest.approx(
+        {k: v.item() for k, v in expected.items()}
+    )
     value = softplus(-d(images)).mean() + (softplus(d(samples)).mean() + softplus(d(decoded)).mean()) / 2
     assert sum(discriminator.values()).item() == pytest.approx(value.item())
 
@@ -91,7 +95,8 @@ def test_encoder_decoder_discriminator_on_one_batch(compose: Any, tmp_path: Path
 
 
 @pytest.mark.parametrize(
-    ("override", "message"), [("model.gamma=-1", "model.gamma must be"), ("model.prior=uniform", "must be normal")]
+    ("override", "message"),
+    [("model.gamma=-1", "model.gamma must be"), ("model.prior=uniform", "must be normal")],
 )
 def test_refuses_values_that_make_no_sense(override: str, message: str, compose: Any) -> None:
     with pytest.raises(UserError, match=message):

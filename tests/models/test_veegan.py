@@ -19,8 +19,12 @@ def test_discriminator_calls_generated_pairs_1(compose: Any) -> None:
     z, x = model.latents(same_noise(), 6), step.batch.images
     losses = model.discriminator_loss(step)
     d = model.discriminator
-    assert losses["generated"].item() == pytest.approx(softplus(-d(model.generator(z), z)).mean().item(), rel=1e-6)
-    assert losses["inferred"].item() == pytest.approx(softplus(d(x, model.encoder(x))).mean().item(), rel=1e-6)
+    assert losses["generated"].item() == pytest.approx(
+        softplus(-d(model.generator(z), z)).mean().item(), rel=1e-6
+    )
+    assert losses["inferred"].item() == pytest.approx(
+        softplus(d(x, model.encoder(x))).mean().item(), rel=1e-6
+    )
     total = sum(losses.values())
     assert [reaches(total, n) for n in (model.encoder, model.generator, d)] == [False, False, True]
 
@@ -39,8 +43,22 @@ def test_generator_and_reconstructor(compose: Any) -> None:
     assert reaches(losses["reconstruction"], model.generator)
 
 
+@pytest.mark.parametrize("on", [True, False])
+def test_adversarial_reconstructor(on: bool, compose: Any) -> None:
+    model = built(compose, "model=veegan", f"model.adversarial_reconstructor={on}")
+    step = a_step()
+    losses = model.generator_loss(step)
+    assert ("inferred" in losses) == on
+    if on:
+        x = step.batch.images
+        expected = -model.discriminator(x, model.encoder(x)).mean()
+        assert losses["inferred"].item() == pytest.approx(expected.item(), rel=1e-5)
+        assert reaches(losses["inferred"], model.encoder)
+        assert not reaches(losses["inferred"], model.generator)
+
+
 def test_with_a_constant_discriminator_only_the_latents_error_trains(compose: Any) -> None:
-    model = built(compose, "model=veegan")
+    model = built(compose, "model=veegan", "model.adversarial_reconstructor=false")
     replace(model, "discriminator", lambda images, codes: (0 * images).sum((1, 2, 3)) + 3)
     losses = model.generator_loss(a_step())
     both = gradients(sum(losses.values()), model.generator)

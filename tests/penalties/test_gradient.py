@@ -6,7 +6,7 @@ from torch import Tensor, nn
 
 from gan_experiments.errors import UserError
 from gan_experiments.noise import Noise
-from gan_experiments.penalties import R1, R2, Dragan, GradientPenalty, Penalty
+from gan_experiments.penalties import R1, R2, Dragan, GradientPenalty, Penalty, RmsGradientPenalty
 from gan_experiments.penalties.gradient import GradientTerm
 
 GP = GradientPenalty(weight=10.0, every=1, target=1.0)
@@ -47,6 +47,14 @@ def test_a_linear_critic_pays_for_the_norm_of_its_weights(
     torch.testing.assert_close(penalty, (norm - target) ** 2)
     (gradient,) = torch.autograd.grad(penalty, weight)
     torch.testing.assert_close(gradient, 2 * (norm - target) * weight / norm)
+
+
+def test_the_root_mean_square_is_the_norm_over_the_root_of_the_dimensions(
+    batches: tuple[Tensor, Tensor], noise: Noise
+) -> None:
+    weight = torch.linspace(-1, 2, 18, dtype=torch.float64)
+    penalty = value(RmsGradientPenalty(weight=1.0, every=1, target=1.0), linear(weight), batches, noise)
+    torch.testing.assert_close(penalty, (weight.norm() / 18**0.5 - 1) ** 2)
 
 
 def test_a_zero_critic_pays_one_and_has_a_finite_gradient(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import shutil
 import sys
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -77,7 +78,7 @@ class Sweep:
         rows = self.rows()
         if not rows:
             return exit_code
-        print(table(rows))
+        print(table(rows, shutil.get_terminal_size().columns if sys.stdout.isatty() else None))
         for row in rows:
             if row.status == "failed":
                 print(f"failed: {row.name}: {row.error}", file=sys.stderr)
@@ -90,11 +91,22 @@ class Sweep:
         return 2 if failed == {2} else 1
 
 
-def table(rows: list[Row]) -> str:
-    """An aligned table: the settings that differ, the status, the metrics, the seconds, the folder's name."""
+def table(rows: list[Row], width: int | None = None) -> str:
+    """An aligned table: the settings that differ, the status, the metrics, the seconds, the folder's name.
+
+    `width`: of the terminal, where there is one; the last metrics that do not fit are left to summary.csv.
+    """
     keys = _columns(row.overrides for row in rows)
     varying = [key for key in keys if len({row.overrides.get(key) for row in rows}) > 1]
     metrics = _columns(row.metrics for row in rows)
+    text = _aligned(rows, varying, metrics)
+    while width is not None and len(metrics) > 1 and max(map(len, text.splitlines())) > width:
+        metrics.pop()
+        text = _aligned(rows, varying, metrics)
+    return text
+
+
+def _aligned(rows: list[Row], varying: list[str], metrics: list[str]) -> str:
     lines = [[*varying, "status", *metrics, "seconds", "folder"]]
     for row in rows:
         numbers = [row.metrics.get(name) for name in metrics]

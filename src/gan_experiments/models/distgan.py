@@ -35,7 +35,9 @@ class AutoencodedGan(Encoding, Gan):
         if not 0 <= self.reconstructions_as_real <= 1:
             raise UserError("model.reconstructions_as_real must be in [0, 1]")
         if self.reuse_fakes:
-            raise UserError("model.reuse_fakes must be false: the autoencoder's step moves the generator first")
+            raise UserError(
+                "model.reuse_fakes must be false: the autoencoder's step moves the generator first"
+            )
 
     def build(self, network: Network, loss: Loss, shape: ImageShape) -> dict[str, nn.Module]:
         networks = super().build(network, loss, shape)

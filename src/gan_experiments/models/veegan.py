@@ -24,11 +24,14 @@ class VeeGan(Encoding):
     D(z, x), a logit, tells pairs (z, G(z)), labelled 1, from pairs (F(x), x), labelled 0: the other way round
     than in ALI and BiGAN. It then estimates the log ratio of the two joint densities, which G minimises.
 
-    reconstruction: weight of |z - F(G(z))|^2 (the paper: 1). pair_width: units in the two hidden layers on top
+    reconstruction: weight of |z - F(G(z))|^2 (the paper: 1). adversarial_reconstructor: F also minimises
+    -D(F(x), x), as in the authors' notebook but not in algorithm 1: without it D soon tells the pairs apart by
+    the codes of real images alone, which G cannot change. pair_width: units in the two hidden layers on top
     of D's trunk. discriminator_norm: normalisation of the trunk's layers.
     """
 
     reconstruction: float = MISSING
+    adversarial_reconstructor: bool = MISSING
     pair_width: int = MISSING
     discriminator_norm: Norm = MISSING
 
@@ -64,10 +67,14 @@ class VeeGan(Encoding):
         return {"generated": softplus(-generated).mean(), "inferred": softplus(inferred).mean()}
 
     def generator_loss(self, step: Step) -> dict[str, Tensor]:
-        """L_G = mean D(z, G(z)) + mean |z - F(G(z))|^2; the second term is also L_F."""
+        """L_G = mean D(z, G(z)) + mean |z - F(G(z))|^2; L_F is the second term (- mean D(F(x), x))."""
         latents = self.latents(step.noise, step.batch_size)
         fake = self.generator(latents)
-        return {
+        losses = {
             "adversarial": self.discriminator(fake, latents).mean(),
             "reconstruction": self.reconstruction * squared_error(self.encoder(fake), latents),
         }
+        if self.adversarial_reconstructor:
+            images = step.batch.images
+            losses["inferred"] = -self.discriminator(images, self.encoder(images)).mean()
+        return losses

@@ -53,7 +53,9 @@ class Network(ABC):
         Raises UserError where the size is not 4, 5, 6 or 7 times a power of two.
         """
         if not shape.bounded:
-            raise UserError(f"network={type(self).__name__.lower()} builds images, not points: network=mlp builds both")
+            raise UserError(
+                f"network={type(self).__name__.lower()} builds images, not points: network=mlp builds both"
+            )
         size, count = shape.size, 0
         while size % 2 == 0 and size >= 8:
             size, count = size // 2, count + 1

@@ -36,16 +36,18 @@ class Autoencoder(Discriminator):
         return -self.energy((self.reconstruct(images) - images).flatten(1))
 
 
-class CodeDiscriminator(nn.Sequential):
+class CodeDiscriminator(nn.Module):
     """Codes (n, code_dim) to scores (n,): two hidden layers of `width` units (Makhzani et al. 2015)."""
 
     def __init__(self, code_dim: int, width: int) -> None:
-        hidden = [nn.Linear(code_dim, width), nn.LeakyReLU(0.2), nn.Linear(width, width), nn.LeakyReLU(0.2)]
-        super().__init__(*hidden, nn.Linear(width, 1), nn.Flatten(0))
+        super().__init__()
+        first = nn.Sequential(nn.Linear(code_dim, width), nn.LeakyReLU(0.2))
+        second = nn.Sequential(nn.Linear(width, width), nn.LeakyReLU(0.2))
+        self.body = nn.Sequential(first, second, nn.Linear(width, 1), nn.Flatten(0))
 
     def forward(self, codes: Tensor) -> Tensor:
         with full_precision(codes):
-            scores: Tensor = super().forward(at_least_float32(codes))
+            scores: Tensor = self.body(at_least_float32(codes))
             return scores
 
 
