@@ -27,7 +27,7 @@ METHODS: list[tuple[str, int, list[str], float, float]] = [
     ("alphagan", 400, [], 6, 6),
     ("vgh", 400, [], 6, 0),
     ("veegan", 1200, ["model.latent_dim=16", "optim.lr=5e-4"], 5, 4),
-    ("distgan", 600, [], 2.5, 1.5),
+    ("distgan", 600, [], 3, 3),
     ("gngan", 400, [], 4, 6),
 ]
 

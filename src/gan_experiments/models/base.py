@@ -104,7 +104,9 @@ class Model:
         if self.uses_loss and isinstance(loss, NoLoss):
             raise UserError("loss=none leaves this model without an objective; try loss=non_saturating")
         if not self.uses_loss and not isinstance(loss, NoLoss):
-            raise UserError("this model has an objective of its own, so a loss would have no effect: loss=none")
+            raise UserError(
+                "this model has an objective of its own, so a loss would have no effect: loss=none"
+            )
 
     def build(self, network: Network, loss: Loss, shape: ImageShape) -> dict[str, nn.Module]:
         """Make the networks; the names returned are those that phases and checkpoints use."""

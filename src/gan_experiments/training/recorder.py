@@ -37,10 +37,14 @@ class Recorder:
         (folder / "samples").mkdir(parents=True, exist_ok=True)
         self.writer = SummaryWriter(str(folder), purge_step=start + 1 if start else None, flush_secs=15)
         self._hparams(record)
-        self.writer.add_text("config", f"```yaml\n{yaml.safe_dump(record['config'], sort_keys=False)}```", start)
+        self.writer.add_text(
+            "config", f"```yaml\n{yaml.safe_dump(record['config'], sort_keys=False)}```", start
+        )
         self._began = time.monotonic()
         self._last = (start, self._began)
-        self._bar = tqdm(total=steps, initial=start, unit="step", disable=not sys.stderr.isatty(), leave=False)
+        self._bar = tqdm(
+            total=steps, initial=start, unit="step", disable=not sys.stderr.isatty(), leave=False
+        )
 
     def _hparams(self, record: Mapping[str, Any]) -> None:
         """List the run in the HPARAMS tab now, with its scalars as live metrics (no experiment summary)."""
@@ -56,7 +60,11 @@ class Recorder:
         self._last = (step, now)
         rate = images * steps / seconds
         self.scalars(step, {**scalars, "time/images_per_second": rate})
-        losses = {k.removeprefix("loss/"): v for k, v in scalars.items() if k.startswith("loss/") and k.count("/") == 1}
+        losses = {
+            k.removeprefix("loss/"): v
+            for k, v in scalars.items()
+            if k.startswith("loss/") and k.count("/") == 1
+        }
         left = (self.steps - step) * seconds / max(steps, 1)
         text = "  ".join(f"{name} {value:.3f}" for name, value in losses.items())
         self._bar.update(step - self._bar.n)

@@ -71,5 +71,7 @@ class Restored:
     @torch.no_grad()
     def generate(self, latents: Tensor, batch_size: int = 256) -> Tensor:
         """Images (n, c, h, w) in [-1, 1] on the CPU."""
-        parts = [self.model.sample(self.networks, part).float().cpu() for part in torch.split(latents, batch_size)]
+        parts = [
+            self.model.sample(self.networks, part).float().cpu() for part in torch.split(latents, batch_size)
+        ]
         return torch.cat(parts)
