@@ -225,7 +225,9 @@ def resident_peak(reset: bool = False) -> float:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     every = [f"{model}:{network}" for model in MODELS for network in NETWORKS]
     parser.add_argument("--cases", nargs="+", default=every, metavar="MODEL:NETWORK")
     parser.add_argument("--shapes", nargs="+", default=list(SHAPES), choices=SHAPES)
@@ -240,8 +242,12 @@ def main() -> None:
     parser.add_argument("overrides", nargs="*", help="settings for both, such as network.width=32")
     arguments = parser.parse_args()
     torch.set_num_threads(arguments.threads)
-    print(f"torch {torch.__version__}, {arguments.threads} threads, batch {arguments.batch_size}, {arguments.precision}")
-    print("| model | network | shape | images/s | times the plain loop (min-max) | data | optimiser | rest | MiB, plain |")
+    print(
+        f"torch {torch.__version__}, {arguments.threads} threads, batch {arguments.batch_size}, {arguments.precision}"
+    )
+    print(
+        "| model | network | shape | images/s | times the plain loop (min-max) | data | optimiser | rest | MiB, plain |"
+    )
     print("|---|---|---|---|---|---|---|---|---|")
     for shape in arguments.shapes:
         for case in arguments.cases:

@@ -6,9 +6,9 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-import tiny
 import torch
 
+import tiny
 from gan_experiments.config import Config
 
 Compose = Callable[..., tuple[Config, dict[str, Any]]]

@@ -7,9 +7,9 @@ import shlex
 
 import hydra
 import pytest
-import tiny
 from omegaconf import OmegaConf
 
+import tiny
 from gan_experiments.components import register
 
 README = (tiny.CONF.parent / "README.md").read_text()

@@ -11,9 +11,9 @@ from typing import Any
 
 import numpy as np
 import pytest
-import tiny
 from PIL import Image
 
+import tiny
 from gan_experiments.cli import train
 
 
@@ -127,7 +127,9 @@ def test_a_sweep_is_summarised_and_resumable(gan_train: Any, tmp_path: Path, cap
     assert before == {path: path.stat().st_mtime_ns for path in folder.rglob("last.pt")}
 
 
-def test_the_example_in_contributing_works_as_a_users_own_module(tmp_path: Path, gan_train: Any, monkeypatch: Any) -> None:
+def test_the_example_in_contributing_works_as_a_users_own_module(
+    tmp_path: Path, gan_train: Any, monkeypatch: Any
+) -> None:
     blocks = (tiny.CONF.parent / "CONTRIBUTING.md").read_text().split("```")
     code = next(block for block in blocks if block.startswith("python"))
     settings = next(block for block in blocks if block.startswith("yaml"))
@@ -140,6 +142,8 @@ def test_the_example_in_contributing_works_as_a_users_own_module(tmp_path: Path,
     mine = tmp_path / "mine" / "model"
     mine.mkdir(parents=True)
     text = "\n".join(line.removeprefix("   ") for line in settings.splitlines()[1:])
-    (mine / "feature_matching.yaml").write_text(text.replace("FeatureMatching\n", "my_gan.FeatureMatching\n", 1))
+    (mine / "feature_matching.yaml").write_text(
+        text.replace("FeatureMatching\n", "my_gan.FeatureMatching\n", 1)
+    )
     monkeypatch.setattr(sys, "path", list(sys.path))
     finished(gan_train("-cd", "mine", "model=feature_matching", "network=mlp"))

@@ -24,7 +24,14 @@ class Train:
     keep_checkpoints: int = MISSING  # step checkpoints kept besides last and best
 
     def __post_init__(self) -> None:
-        for name in ("steps", "batch_size", "log_every", "sample_every", "checkpoint_every", "evaluate_every"):
+        for name in (
+            "steps",
+            "batch_size",
+            "log_every",
+            "sample_every",
+            "checkpoint_every",
+            "evaluate_every",
+        ):
             if getattr(self, name) < 1:
                 raise UserError(f"train.{name} must be at least 1, not {getattr(self, name)}")
         if not 0 <= self.ema < 1:

@@ -30,7 +30,7 @@ class RunError(Exception):
     """
 
 
-class Interrupted(Exception):
+class Interrupted(Exception):  # noqa: N818  (being told to stop is no error)
     """The run was told to stop (SIGINT, SIGTERM) and has saved itself."""
 
     def __init__(self, signal_number: int, checkpoint: Path) -> None:

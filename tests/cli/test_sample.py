@@ -9,9 +9,9 @@ from typing import Any
 
 import numpy as np
 import pytest
-import tiny
 from PIL import Image
 
+import tiny
 from gan_experiments.cli import sample
 
 

@@ -42,7 +42,8 @@ def test_losses_are_the_papers(reuse: bool, compose: Any) -> None:
     else:
         fake = model.generator(model.latents(Noise(1, torch.device("cpu")), 6)).detach()
     expected = (
-        F.softplus(-model.discriminator(step.batch.images)).mean() + F.softplus(model.discriminator(fake)).mean()
+        F.softplus(-model.discriminator(step.batch.images)).mean()
+        + F.softplus(model.discriminator(fake)).mean()
     )
     assert torch.allclose(model.discriminator_loss(step)["adversarial"], expected)
 
@@ -69,9 +70,7 @@ def test_reused_fakes_carry_the_generators_graph_past_the_discriminator_step(com
         allow_unused=True,
     )
     assert all(gradient is None for gradient in discriminator)
-    generator = torch.autograd.grad(
-        sum(model.generator_loss(step).values()), [*model.generator.parameters()]
-    )
+    generator = torch.autograd.grad(sum(model.generator_loss(step).values()), [*model.generator.parameters()])
     assert all(gradient.abs().sum() > 0 for gradient in generator)
 
 

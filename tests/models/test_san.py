@@ -64,7 +64,9 @@ def test_direction_weights_are_the_generators_slopes(loss: str, sign: int, compo
         (torch.sigmoid(sign * scores) * scores).sum() / torch.sigmoid(sign * scores).sum()
         for scores in (real_scores, fake_scores)
     ]
-    assert model.discriminator_loss(step)["direction"].item() == pytest.approx((mean[1] - mean[0]).item(), rel=1e-4)
+    assert model.discriminator_loss(step)["direction"].item() == pytest.approx(
+        (mean[1] - mean[0]).item(), rel=1e-4
+    )
 
 
 def test_least_squares_is_refused_with_what_to_use_instead(compose: Any) -> None:

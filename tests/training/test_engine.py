@@ -63,7 +63,14 @@ def toy_engine(model: Toy, lr: float = 0.1, ema: float = 0.5) -> Engine:
     return Engine(
         model,
         {"left": model.left, "right": model.right},
-        Sgd(lr=lr, discriminator_lr=None, schedule=Schedule.constant, decay_start=0, final_factor=0, momentum=0),
+        Sgd(
+            lr=lr,
+            discriminator_lr=None,
+            schedule=Schedule.constant,
+            decay_start=0,
+            final_factor=0,
+            momentum=0,
+        ),
         Gpu(device=Kind.cpu, precision=Precision.fp32, devices=1, compile=False, channels_last=False),
         cpu,
         lambda: Batch(torch.tensor([float(next(batches))])),
@@ -95,7 +102,9 @@ def test_values_after_one_iteration() -> None:
     assert model.left.value.item() == pytest.approx(0.0, abs=1e-6)
     assert model.right.value.item() == pytest.approx(2.0, abs=1e-6)
     scalars = engine.drain()
-    assert scalars["loss/first"] == pytest.approx(0.5 * (3 + 2), abs=1e-6)  # of the last repeat, at left = 0.5
+    assert scalars["loss/first"] == pytest.approx(
+        0.5 * (3 + 2), abs=1e-6
+    )  # of the last repeat, at left = 0.5
     assert scalars["loss/first/linear"] == pytest.approx(1.5, abs=1e-6)
     assert scalars["loss/second"] == pytest.approx(0.0, abs=1e-6)
     assert "loss/second/product" not in scalars  # one term is the loss itself
@@ -203,7 +212,6 @@ def test_bf16_keeps_weights_and_scores_in_float32(compose: Any, tmp_path: Path) 
         assert all(p.dtype is torch.float32 for p in network.parameters())
     with run.config.gpu.autocast(run.device):
         assert run.networks["discriminator"](torch.zeros(2, 1, 32, 32)).dtype is torch.float32
-
 
 
 def test_memory_format_does_not_change_the_method(compose: Any, tmp_path: Path) -> None:

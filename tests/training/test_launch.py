@@ -22,7 +22,14 @@ CASES = {
 
 @pytest.mark.parametrize("case", CASES)
 def test_two_ranks_are_one(case: str, compose: Any, tmp_path: Path) -> None:
-    settings = [*CASES[case], "optim=sgd", "optim.lr=0.02", "train.steps=3", "train.log_every=1", "train.checkpoint_every=3"]
+    settings = [
+        *CASES[case],
+        "optim=sgd",
+        "optim.lr=0.02",
+        "train.steps=3",
+        "train.log_every=1",
+        "train.checkpoint_every=3",
+    ]
     weights = []
     for devices in (1, 2):
         folder = tmp_path / str(devices)
@@ -35,7 +42,9 @@ def test_two_ranks_are_one(case: str, compose: Any, tmp_path: Path) -> None:
     for kind in ("networks", "ema"):
         for name, state in one[kind].items():
             for key, value in state.items():
-                torch.testing.assert_close(two[kind][name][key], value, rtol=2e-4, atol=2e-5, msg=f"{name}.{key}")
+                torch.testing.assert_close(
+                    two[kind][name][key], value, rtol=2e-4, atol=2e-5, msg=f"{name}.{key}"
+                )
 
 
 def test_an_error_on_the_ranks_reaches_the_user(compose: Any, tmp_path: Path) -> None:

@@ -9,17 +9,24 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import tiny
 import torch
 from PIL import Image
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
+import tiny
 from gan_experiments.errors import Interrupted, UserError
 from gan_experiments.metrics.base import Evaluation
 from gan_experiments.training import checkpoint, run
 from gan_experiments.training.run import Run
 
-RUN = ["model=san", "network=mlp", "train.steps=4", "train.checkpoint_every=2", "train.evaluate_every=2", "train.sample_every=2"]
+RUN = [
+    "model=san",
+    "network=mlp",
+    "train.steps=4",
+    "train.checkpoint_every=2",
+    "train.evaluate_every=2",
+    "train.sample_every=2",
+]
 
 
 class FakeMetrics:
@@ -40,7 +47,9 @@ class FakeMetrics:
 
         def evaluate(sample: Any) -> Evaluation:
             self.seen.append(torch.cat([sample(3), sample(2)]))
-            return Evaluation({"fd": float(len(self.seen)), "recall": 0.5}, {"extractor": "fake"}, {"fd": 0.1})
+            return Evaluation(
+                {"fd": float(len(self.seen)), "recall": 0.5}, {"extractor": "fake"}, {"fd": 0.1}
+            )
 
         return evaluate
 
@@ -62,7 +71,10 @@ def test_files(finished: Any) -> None:
         "step_00000002.pt",
         "step_00000004.pt",
     ]
-    assert sorted(p.name for p in (folder / "samples").iterdir()) == ["step_00000002.png", "step_00000004.png"]
+    assert sorted(p.name for p in (folder / "samples").iterdir()) == [
+        "step_00000002.png",
+        "step_00000004.png",
+    ]
     grid = Image.open(folder / "samples" / "step_00000004.png")
     assert grid.size == (8 * 33 + 1, 8 * 33 + 1)
 
@@ -131,7 +143,9 @@ def test_sigterm_saves_and_says_how_to_go_on(compose: Any, tmp_path: Path) -> No
 
 
 def test_old_checkpoints_go(compose: Any, tmp_path: Path) -> None:
-    config, record = compose("model=gan", "train.steps=10", "train.checkpoint_every=2", "train.keep_checkpoints=2")
+    config, record = compose(
+        "model=gan", "train.steps=10", "train.checkpoint_every=2", "train.keep_checkpoints=2"
+    )
     run(config, tmp_path, record)
     kept = sorted(path.name for path in (tmp_path / "checkpoints").glob("step_*"))
     assert kept == ["step_00000008.pt", "step_00000010.pt"]

@@ -59,4 +59,3 @@ def load(path: Path, device: torch.device | str = "cpu") -> dict[str, Any]:
             f"{path} has checkpoint format {state['format']}; this version of gan-experiments reads format {FORMAT}"
         )
     return state
-

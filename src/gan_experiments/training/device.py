@@ -59,7 +59,9 @@ class Gpu:
             )
         if kind is Kind.cuda:
             if not torch.cuda.is_available():
-                raise UserError("gpu=cuda: this machine has no CUDA device that torch can use; gpu=cpu runs without")
+                raise UserError(
+                    "gpu=cuda: this machine has no CUDA device that torch can use; gpu=cpu runs without"
+                )
             if self.devices > torch.cuda.device_count():
                 raise UserError(f"gpu.devices={self.devices}: this machine has {torch.cuda.device_count()}")
             return torch.device("cuda", rank)
@@ -75,7 +77,9 @@ class Gpu:
             torch.set_float32_matmul_precision("high")
             return
         if device.type == "cpu" and self.precision is Precision.bf16 and not fast_bf16():
-            log.warning("gpu.precision=bf16: this processor has no bf16 instructions, so fp32 is much faster here")
+            log.warning(
+                "gpu.precision=bf16: this processor has no bf16 instructions, so fp32 is much faster here"
+            )
         if self.devices > 1:
             torch.set_num_threads(max(1, torch.get_num_threads() // self.devices))
 

@@ -149,7 +149,9 @@ class Engine:
         Raises RunError, naming phase and step, when a loss was not finite.
         """
         names = sorted(self._sums)
-        means = torch.stack([self._sums[n].float() / self._counts[n] for n in names] or [torch.zeros((), device=self.device)])
+        means = torch.stack(
+            [self._sums[n].float() / self._counts[n] for n in names] or [torch.zeros((), device=self.device)]
+        )
         first = torch.stack([self._not_finite[phase.name] for phase in self.phases])
         # A sum over ranks of non-finite means is itself not finite, so every rank stops at the same step.
         means = parallel.all_sum(means) / parallel.world_size()

@@ -77,7 +77,10 @@ def _rank(config: Config, folder: Path, record: dict[str, Any]) -> dict[str, flo
         torch.cuda.set_device(device)
     dist.init_process_group("nccl" if device.type == "cuda" else "gloo")
     if dist.get_rank() == 0:
-        handlers: list[logging.Handler] = [logging.FileHandler(folder / "train.log"), logging.StreamHandler(sys.stdout)]
+        handlers: list[logging.Handler] = [
+            logging.FileHandler(folder / "train.log"),
+            logging.StreamHandler(sys.stdout),
+        ]
         logging.basicConfig(level=logging.INFO, format="%(message)s", handlers=handlers)
     try:
         return Run(config, folder, record).train()
