@@ -138,12 +138,12 @@ def test_the_example_in_contributing_works_as_a_users_own_module(
         "from gan_experiments.models import Gan, Step\n"
     )
     body = "\n".join(line.removeprefix("   ") for line in code.splitlines()[1:])
-    (tmp_path / "my_gan.py").write_text(imports + body)
+    (tmp_path / "contributed_gan.py").write_text(imports + body)
     mine = tmp_path / "mine" / "model"
     mine.mkdir(parents=True)
     text = "\n".join(line.removeprefix("   ") for line in settings.splitlines()[1:])
     (mine / "feature_matching.yaml").write_text(
-        text.replace("FeatureMatching\n", "my_gan.FeatureMatching\n", 1)
+        text.replace("FeatureMatching\n", "contributed_gan.FeatureMatching\n", 1)
     )
     monkeypatch.setattr(sys, "path", list(sys.path))
     finished(gan_train("-cd", "mine", "model=feature_matching", "network=mlp"))

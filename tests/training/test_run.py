@@ -135,11 +135,12 @@ def test_sigterm_saves_and_says_how_to_go_on(compose: Any, tmp_path: Path) -> No
             os.kill(os.getpid(), signal.SIGTERM)
 
     trained.engine.iterate = stop  # type: ignore[method-assign]
+    before = signal.getsignal(signal.SIGTERM)
     with pytest.raises(Interrupted, match=r"SIGTERM.*step_00000003.pt"):
         trained.train()
     assert checkpoint.load(tmp_path / "checkpoints" / "last.pt")["engine"]["step"] == 3
     assert json.loads((tmp_path / "summary.json").read_text())["status"] == "interrupted"
-    assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
+    assert signal.getsignal(signal.SIGTERM) is before
 
 
 def test_old_checkpoints_go(compose: Any, tmp_path: Path) -> None:
