@@ -4,9 +4,10 @@
     python scripts/bench.py --cases dcgan:dcgan san:resnet --shapes cifar --precision bf16 --rounds 9
 
 The plain loop is what most public code does: fp32, NCHW, a DataLoader that decodes, converts and normalises image by
-image, fakes generated anew for each network, the discriminator's weights never frozen, a loss fetched every step. Both
-use the same networks, losses, penalties and optimiser, and take turns within one process, so that the ratio holds when
-the machine's speed drifts. Images are random bytes: only their shape matters.
+image, fakes generated anew for each network, the discriminator's weights never frozen, the optimiser as torch gives it
+by default, resizing and convolution one after the other, a loss fetched every step. Both compute the same networks,
+losses and penalties. Each runs in a process of its own, in turns, so that the ratio holds when the machine's speed
+drifts. Images are random bytes: only their shape matters.
 """
 
 from __future__ import annotations
@@ -19,7 +20,8 @@ import tempfile
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator
-from concurrent.futures import ProcessPoolExecutor
+from contextlib import contextmanager
+from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
@@ -27,12 +29,15 @@ import hydra
 import numpy as np
 import torch
 from omegaconf import OmegaConf
+from torch import Tensor
+from torch.nn import functional as F
 from torch.utils.data import DataLoader, Dataset
 from torchvision import transforms
 
 from gan_experiments.components import register
 from gan_experiments.config import Config
 from gan_experiments.models import Gan
+from gan_experiments.networks.resampling import DownConv2d, UpConv2d
 from gan_experiments.noise import Noise
 from gan_experiments.training.run import Run
 
@@ -91,6 +96,9 @@ def plain(config: Config, images: np.ndarray[Any, Any]) -> Callable[[], None]:
         network.to(device)
     generator, discriminator = networks["generator"], networks["discriminator"]
     optimizers = {name: config.optim.build(network.parameters()) for name, network in networks.items()}
+    for optimizer in optimizers.values():
+        for group in optimizer.param_groups:
+            group["fused"] = None  # torch's default
     noise = Noise(0, device)
 
     def forever() -> Iterator[torch.Tensor]:
@@ -127,9 +135,17 @@ def plain(config: Config, images: np.ndarray[Any, Any]) -> Callable[[], None]:
     return iteration
 
 
-def ours(config: Config, folder: str) -> tuple[Callable[[], None], Run]:
-    run = Run(config, Path(folder), {})
-    return run.engine.iterate, run
+def textbook_layers() -> None:
+    """Let resizing convolutions resize and convolve one after the other, as they are usually written."""
+
+    def up(layer: UpConv2d, x: Tensor) -> Tensor:
+        return F.conv2d(F.interpolate(x, scale_factor=2.0), layer.weight, layer.bias, padding=1)
+
+    def down(layer: DownConv2d, x: Tensor) -> Tensor:
+        return F.avg_pool2d(F.conv2d(x, layer.weight, layer.bias, padding=1), 2)
+
+    UpConv2d.forward = up  # type: ignore[method-assign]
+    DownConv2d.forward = down  # type: ignore[method-assign]
 
 
 def instrument(run: Run, spent: dict[str, float]) -> None:
@@ -166,54 +182,79 @@ def seconds(function: Callable[[], None], steps: int, device: torch.device) -> f
     return (now(device) - before) / steps
 
 
-def measure(model: str, network: str, shape: str, arguments: argparse.Namespace) -> dict[str, Any]:
+def serve(
+    pipe: Connection, kind: str, model: str, network: str, shape: str, arguments: argparse.Namespace
+) -> None:
+    """One of the two loops in this process: answers "time", "memory" and "shares" until told None."""
+    torch.set_num_threads(arguments.threads)
     with tempfile.TemporaryDirectory() as folder:
         config = compose(model, network, shape, arguments, folder)
-        other = compose(model, network, shape, arguments, folder)
-        step, run = ours(config, folder)
-        baseline = plain(other, run.real.images)
-        for function in (step, baseline):
-            seconds(function, 2, run.device)
-        times: dict[str, list[float]] = {"ours": [], "plain": []}
+        device = config.gpu.resolve()
+        images = config.data.load("train", Path(folder)).images
+        before = resident_peak(reset=True)
+        if kind == "ours":
+            run = Run(config, Path(folder), {})
+            step = run.engine.iterate
+        else:
+            textbook_layers()
+            step = plain(config, images)
+        seconds(step, 2, device)
+        while (question := pipe.recv()) is not None:
+            if question == "time":
+                pipe.send(seconds(step, arguments.steps, device))
+            elif question == "memory":
+                cuda = device.type == "cuda"
+                pipe.send(torch.cuda.max_memory_allocated() / 2**20 if cuda else resident_peak() - before)
+            elif question == "shares":
+                spent: dict[str, float] = defaultdict(float)
+                instrument(run, spent)
+                total = seconds(step, arguments.steps, device) * arguments.steps
+                pipe.send({name: value / total for name, value in sorted(spent.items())})
+
+
+@contextmanager
+def process(kind: str, *case: Any) -> Iterator[Callable[[str], Any]]:
+    """A function that asks a loop in a process of its own."""
+    context = multiprocessing.get_context("spawn")
+    here, there = context.Pipe()
+    child = context.Process(target=serve, args=(there, kind, *case))
+    child.start()
+    there.close()
+
+    def ask(question: str) -> Any:
+        here.send(question)
+        return here.recv()
+
+    try:
+        yield ask
+        here.send(None)
+    finally:
+        here.close()
+        child.join()
+
+
+def measure(model: str, network: str, shape: str, arguments: argparse.Namespace) -> dict[str, Any]:
+    case = model, network, shape, arguments
+    times: dict[str, list[float]] = {"ours": [], "plain": []}
+    with process("plain", *case) as ask_plain, process("ours", *case) as ask_ours:
+        memory = {"ours": ask_ours("memory"), "plain": ask_plain("memory")}
         for _ in range(arguments.rounds):
-            times["plain"].append(seconds(baseline, arguments.steps, run.device))
-            times["ours"].append(seconds(step, arguments.steps, run.device))
-        spent: dict[str, float] = defaultdict(float)
-        instrument(run, spent)
-        total = seconds(step, arguments.steps, run.device) * arguments.steps
+            times["plain"].append(ask_plain("time"))
+            times["ours"].append(ask_ours("time"))
+        shares = ask_ours("shares")
     ratios = sorted(p / o for p, o in zip(times["plain"], times["ours"], strict=True))
     return {
         "model": model,
         "network": network,
         "shape": shape,
+        "batch_size": arguments.batch_size,
         "images_per_second": arguments.batch_size / statistics.median(times["ours"]),
         "ratio": statistics.median(ratios),
         "ratio_min": ratios[0],
         "ratio_max": ratios[-1],
-        "share": {name: value / total for name, value in sorted(spent.items())},
-        "peak_mib": {kind: peak(kind, model, network, shape, arguments) for kind in ("ours", "plain")},
+        "share": shares,
+        "peak_mib": memory,
     }
-
-
-def peak(kind: str, model: str, network: str, shape: str, arguments: argparse.Namespace) -> float:
-    """Peak memory of three steps in a process of their own, less what it holds before the first: MiB."""
-    context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(1, context) as pool:
-        return pool.submit(_peak, kind, model, network, shape, arguments).result()
-
-
-def _peak(kind: str, model: str, network: str, shape: str, arguments: argparse.Namespace) -> float:
-    torch.set_num_threads(arguments.threads)
-    with tempfile.TemporaryDirectory() as folder:
-        config = compose(model, network, shape, arguments, folder)
-        images = config.data.load("train", Path(folder)).images
-        before = resident_peak(reset=True)
-        step = ours(config, folder)[0] if kind == "ours" else plain(config, images)
-        for _ in range(3):
-            step()
-        if config.gpu.resolve().type == "cuda":
-            return torch.cuda.max_memory_allocated() / 2**20
-        return resident_peak() - before
 
 
 def resident_peak(reset: bool = False) -> float:
@@ -246,7 +287,8 @@ def main() -> None:
         f"torch {torch.__version__}, {arguments.threads} threads, batch {arguments.batch_size}, {arguments.precision}"
     )
     print(
-        "| model | network | shape | images/s | times the plain loop (min-max) | data | optimiser | rest | MiB, plain |"
+        "| model | network | shape | images/s | times the plain loop (min-max) | data | optimiser | rest "
+        "| peak MiB (plain) |"
     )
     print("|---|---|---|---|---|---|---|---|---|")
     for shape in arguments.shapes:
@@ -257,7 +299,7 @@ def main() -> None:
                 f"| {row['model']} | {row['network']} | {shape} | {row['images_per_second']:.0f} "
                 f"| {row['ratio']:.2f} ({row['ratio_min']:.2f}-{row['ratio_max']:.2f}) | {share['data']:.1%} "
                 f"| {share['optimizer']:.1%} | {share['bookkeeping']:.1%} "
-                f"| {row['peak_mib']['ours']:.0f}, {row['peak_mib']['plain']:.0f} |",
+                f"| {row['peak_mib']['ours']:.0f} ({row['peak_mib']['plain']:.0f}) |",
                 flush=True,
             )
             if arguments.json:

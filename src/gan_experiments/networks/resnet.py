@@ -11,12 +11,18 @@ from torch.nn.functional import avg_pool2d, interpolate
 
 from gan_experiments.networks.base import Generator, Network, normalized
 from gan_experiments.networks.discriminator import Trunk
-from gan_experiments.networks.layers import Norm, glorot, normalization
+from gan_experiments.networks.layers import Module, Norm, glorot, normalization
+from gan_experiments.networks.resampling import DownConv2d, UpConv2d
 from gan_experiments.types import ImageShape
 
 
+def he(layer: Module) -> Module:
+    """`layer` initialised as the convolutions on a block's main path are."""
+    return glorot(layer, gain=math.sqrt(2))
+
+
 def convolution(before: int, after: int, bias: bool = True) -> nn.Conv2d:
-    return glorot(nn.Conv2d(before, after, 3, padding=1, bias=bias), gain=math.sqrt(2))
+    return he(nn.Conv2d(before, after, 3, padding=1, bias=bias))
 
 
 def rectified(norm: Norm, channels: int) -> nn.Module:
@@ -29,13 +35,13 @@ class UpBlock(nn.Module):
     def __init__(self, before: int, after: int, norm: Norm) -> None:
         super().__init__()
         self.enter = rectified(norm, before)
-        self.first = convolution(before, after, bias=norm.keeps_bias)
+        self.first = he(UpConv2d(before, after, bias=norm.keeps_bias))
         self.between = rectified(norm, after)
         self.second = convolution(after, after)
         self.shortcut = glorot(nn.Conv2d(before, after, 1))
 
     def forward(self, x: Tensor) -> Tensor:
-        hidden = self.first(interpolate(self.enter(x), scale_factor=2.0))
+        hidden = self.first(self.enter(x))
         # A 1x1 convolution commutes with repeating pixels, and is cheaper before it.
         residual: Tensor = self.second(self.between(hidden)) + interpolate(self.shortcut(x), scale_factor=2.0)
         return residual
@@ -55,14 +61,12 @@ class DownBlock(nn.Module):
         self.enter = nn.Identity() if first else rectified(norm, before)
         self.first = convolution(before, middle, bias=norm.keeps_bias)
         self.between = rectified(norm, middle)
-        self.second = convolution(middle, after)
+        self.second = he(DownConv2d(middle, after)) if down else convolution(middle, after)
         self.shortcut = glorot(nn.Conv2d(before, after, 1)) if down or before != after else nn.Identity()
 
     def forward(self, x: Tensor) -> Tensor:
         hidden: Tensor = self.second(self.between(self.first(self.enter(x))))
-        if self.down:
-            hidden, x = avg_pool2d(hidden, 2), avg_pool2d(x, 2)
-        residual: Tensor = hidden + self.shortcut(x)
+        residual: Tensor = hidden + self.shortcut(avg_pool2d(x, 2) if self.down else x)
         return residual
 
 

@@ -83,7 +83,8 @@ class Adam(Optim):
         _in_unit_interval(beta1=self.beta1, beta2=self.beta2)
 
     def build(self, parameters: Iterable[nn.Parameter]) -> torch.optim.Optimizer:
-        return torch.optim.Adam(parameters, lr=self.lr, betas=(self.beta1, self.beta2), eps=self.eps)
+        betas = (self.beta1, self.beta2)
+        return torch.optim.Adam(parameters, lr=self.lr, betas=betas, eps=self.eps, fused=True)
 
 
 @dataclass
