@@ -13,15 +13,13 @@ from types import FrameType
 from typing import TYPE_CHECKING, Any
 
 from gan_experiments.cli.catalogue import Catalogue, conf_dir
+from gan_experiments.cli.exit_codes import BROKEN_PIPE, INTERRUPTED, TERMINATED
 
 if TYPE_CHECKING:
     from omegaconf import DictConfig
 
     from gan_experiments.cli.arguments import Arguments
-
-Task = Callable[["DictConfig"], "float | None"]
-
-INTERRUPTED, TERMINATED, BROKEN_PIPE = 130, 143, 141
+    from gan_experiments.cli.jobs import Task
 
 
 def run(task: Task, name: str, check: Callable[[Any], None]) -> int:

@@ -14,7 +14,7 @@ import signal
 import sys
 import time
 import traceback
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -27,12 +27,14 @@ from omegaconf import DictConfig, OmegaConf, read_write
 from omegaconf.errors import OmegaConfBaseException
 
 from gan_experiments.cli import messages, resume
-from gan_experiments.cli.app import INTERRUPTED, TERMINATED, Task
 from gan_experiments.cli.catalogue import Catalogue, override_key
+from gan_experiments.cli.exit_codes import INTERRUPTED, TERMINATED
 from gan_experiments.errors import Interrupted, RunError, UserError
 
 log = logging.getLogger("gan_experiments")
 failures = logging.getLogger("gan_experiments.failure")  # goes to the run's log file alone
+
+Task = Callable[[DictConfig], "float | None"]
 
 RECORD = Path(".hydra/job.json")
 MAX_NAME = 200  # bytes; file systems allow 255

@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from gan_experiments.cli import jobs, resume
-from gan_experiments.cli.app import INTERRUPTED, TERMINATED
 from gan_experiments.cli.catalogue import override_key
+from gan_experiments.cli.exit_codes import INTERRUPTED, TERMINATED
 
 
 @dataclass
