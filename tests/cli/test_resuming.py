@@ -11,6 +11,7 @@ import pytest
 
 from gan_experiments.cli import resume
 from gan_experiments.errors import UserError
+from gan_experiments.runs import RunFolder
 
 Command = Callable[..., Any]
 Write = Callable[[str, str], Path]
@@ -121,7 +122,7 @@ def test_sweep_job_can_be_continued_by_itself(gan_train: Command, trainer: Any) 
 def test_summary_that_cannot_be_read_is_empty(content: str | None, tmp_path: Path) -> None:
     if content is not None:
         (tmp_path / "summary.json").write_text(content)
-    assert resume.summary(tmp_path) == {}
+    assert RunFolder(tmp_path).summary == {}
 
 
 @pytest.mark.parametrize("value", ["", "null", "''"])

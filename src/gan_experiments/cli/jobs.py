@@ -30,13 +30,13 @@ from gan_experiments.cli import messages, resume
 from gan_experiments.cli.catalogue import Catalogue, override_key
 from gan_experiments.cli.exit_codes import INTERRUPTED, TERMINATED
 from gan_experiments.errors import Interrupted, RunError, UserError
+from gan_experiments.runs import RECORD, RunFolder
 
 log = logging.getLogger("gan_experiments")
 failures = logging.getLogger("gan_experiments.failure")  # goes to the run's log file alone
 
 Task = Callable[[DictConfig], "float | None"]
 
-RECORD = Path(".hydra/job.json")
 MAX_NAME = 200  # bytes; file systems allow 255
 MISTAKES = (HydraException, OmegaConfBaseException)  # a UserError is a HydraException
 NOT_IN_NAME = ("sweep", "resume", "paths.data", "paths.outputs")
@@ -60,7 +60,7 @@ class Job:
         folder = Path(hydra.runtime.output_dir)
         record: dict[str, Any] = {"config": portable(cfg), "status": "running"}
         if hydra.mode == RunMode.MULTIRUN:
-            before = read_record(folder)
+            before = RunFolder(folder).record
             same = before.get("config") == record["config"]
             if same and before.get("status") == "finished":
                 log.info("finished before: %s", folder.name)
@@ -71,7 +71,7 @@ class Job:
         started = time.monotonic()
         try:
             record["value"] = self.task(cfg)
-            record["status"] = resume.summary(folder).get("status", "finished")
+            record["status"] = RunFolder(folder).summary.get("status", "finished")
         except (KeyboardInterrupt, Interrupted) as stop:
             record["status"] = "interrupted"
             self._stop(stop)
@@ -116,15 +116,6 @@ def portable(cfg: DictConfig) -> dict[str, Any]:
     container = OmegaConf.to_container(cfg, resolve=True, enum_to_str=True)
     settings: dict[str, Any] = json.loads(json.dumps(container))
     return settings
-
-
-def read_record(folder: Path) -> dict[str, Any]:
-    """What `Job` wrote about the job of a folder; empty where there is none."""
-    try:
-        record: dict[str, Any] = json.loads((folder / RECORD).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return {}
-    return record
 
 
 def write_record(folder: Path, record: dict[str, Any]) -> None:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
-from typing import Any
 
 from omegaconf import DictConfig, OmegaConf, open_dict
 
 from gan_experiments.cli.catalogue import override_key
 from gan_experiments.errors import UserError
+from gan_experiments.runs import RunFolder
 
 AUTO = "auto"
 LAST = Path("checkpoints/last.pt")
@@ -75,15 +74,6 @@ def run_of(checkpoint: Path) -> Path | None:
     return folder if (folder / ".hydra" / "overrides.yaml").is_file() else None
 
 
-def summary(run: Path) -> dict[str, Any]:
-    """`summary.json` of a run folder; empty where there is none that can be read."""
-    try:
-        content = json.loads((run / "summary.json").read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return {}
-    return content if isinstance(content, dict) else {}
-
-
 def _checkpoint(path: Path) -> Path:
     if path.is_dir():
         if not (path / LAST).is_file():
@@ -99,7 +89,7 @@ def _newest_unfinished(config: DictConfig) -> Path | None:
     mine = _same(list(config.hydra.overrides.task))
     runs = Path(config.paths.outputs).glob(f"{choices.model}-{choices.data}/*/")
     for run in sorted(runs, key=_last_active, reverse=True):
-        unfinished = (run / LAST).is_file() and summary(run).get("status") != "finished"
+        unfinished = (run / LAST).is_file() and RunFolder(run).summary.get("status") != "finished"
         if unfinished and run_of(run / LAST) is not None and _same(overrides(run)) == mine:
             return run.resolve()
     return None

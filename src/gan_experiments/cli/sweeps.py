@@ -13,6 +13,8 @@ from typing import Any
 from gan_experiments.cli import jobs, resume
 from gan_experiments.cli.catalogue import override_key
 from gan_experiments.cli.exit_codes import INTERRUPTED, TERMINATED
+from gan_experiments.reports.table import aligned
+from gan_experiments.runs import RECORD, RunFolder
 
 
 @dataclass
@@ -37,11 +39,11 @@ class Sweep:
         self.before = {path.parent.parent.name: path.stat().st_mtime_ns for path in self._records()}
 
     def _records(self) -> list[Path]:
-        return sorted(self.folder.glob(f"*/{jobs.RECORD}"))
+        return sorted(self.folder.glob(f"*/{RECORD}"))
 
     def _is_ours(self, name: str) -> bool:
         """Whether this command ran the job, not an earlier one with the same sweep=NAME."""
-        record = self.folder / name / jobs.RECORD
+        record = self.folder / name / RECORD
         return name in self.names or record.stat().st_mtime_ns != self.before.get(name)
 
     def rows(self) -> list[Row]:
@@ -52,7 +54,7 @@ class Sweep:
 
     def _row(self, path: Path) -> Row:
         folder = path.parent.parent
-        record, summary = jobs.read_record(folder), resume.summary(folder)
+        record, summary = RunFolder(folder).record, RunFolder(folder).summary
         status = record.get("status", "unknown")
         if status == "running":
             status = "interrupted"
@@ -119,8 +121,7 @@ def _aligned(rows: list[Row], varying: list[str], metrics: list[str]) -> str:
                 row.name,
             ]
         )
-    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
-    return "\n".join("  ".join(map(str.ljust, line, widths)).rstrip() for line in lines)
+    return aligned(lines)
 
 
 def write_csv(path: Path, rows: list[Row]) -> None:

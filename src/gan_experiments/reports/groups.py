@@ -1,0 +1,90 @@
+"""Runs that differ in nothing but the seed belong together; groups are named by what tells them apart."""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from gan_experiments.runs import RunFolder
+
+SILENT = ("experiment", "hparams_search", "train", "gpu")  # groups whose choice shows in other settings
+
+
+@dataclass
+class Group:
+    """Runs of the same settings, one a seed; `label` holds the settings that other groups have otherwise."""
+
+    runs: list[RunFolder]
+    label: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def name(self) -> str:
+        return " ".join(f"{key}={value}" for key, value in self.label.items()) or self.runs[0].path.name
+
+    @property
+    def choices(self) -> dict[str, str]:
+        return choices(self.runs[0])
+
+    @property
+    def settings(self) -> dict[str, str]:
+        """Every setting but the seed, by its dotted name."""
+        return settings(self.runs[0])
+
+
+def grouped(runs: Iterable[RunFolder]) -> list[Group]:
+    """Groups of runs, in the order of their first; of runs with the same seed too the last one counts."""
+    found: dict[str, dict[Any, RunFolder]] = defaultdict(dict)
+    for run in runs:
+        key = json.dumps([choices(run), settings(run)], sort_keys=True)
+        found[key][run.record.get("config", {}).get("seed")] = run
+    groups = [Group(list(seeds.values())) for seeds in found.values()]
+    _label(groups)
+    return groups
+
+
+def choices(run: RunFolder) -> dict[str, str]:
+    """The options that a run was composed of, the model before its companions."""
+    found = {key: value for key, value in run.choices.items() if key not in SILENT}
+    return {"model": found["model"]} | found if "model" in found else found
+
+
+def settings(run: RunFolder) -> dict[str, str]:
+    flat = _flatten(run.record.get("config", {}))
+    return {key: value for key, value in flat.items() if key not in ("seed", "resume", "sweep")}
+
+
+def _label(groups: list[Group]) -> None:
+    """The options that tell groups apart; and the settings that do so among groups of the same options."""
+    options = _telling([group.choices for group in groups])
+    alike: dict[str, list[Group]] = defaultdict(list)
+    for group in groups:
+        group.label = {key: group.choices.get(key, "-") for key in options}
+        alike[json.dumps(group.label)].append(group)
+    for some in alike.values():
+        keys = _telling([group.settings for group in some])
+        for group in some:
+            group.label |= {key: group.settings.get(key, "-") for key in keys}
+
+
+def _telling(dicts: list[dict[str, str]]) -> list[str]:
+    """The keys that tell these apart, in their order, without those that tell no more than the ones before."""
+    chosen: list[str] = []
+    apart = 1
+    for key in dict.fromkeys(key for one in dicts for key in one):
+        now = len({tuple(one.get(k) for k in (*chosen, key)) for one in dicts})
+        if now > apart:
+            chosen.append(key)
+            apart = now
+    return chosen
+
+
+def _flatten(node: Any, prefix: str = "") -> dict[str, str]:
+    if not isinstance(node, Mapping):
+        return {prefix: "null" if node is None else str(node)}
+    flat: dict[str, str] = {}
+    for key, value in node.items():
+        flat |= _flatten(value, f"{prefix}.{key}" if prefix else str(key))
+    return flat

@@ -1,0 +1,46 @@
+"""Which runs belong together, and what a group is called."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from gan_experiments.reports import grouped
+from reporting import make_run
+
+
+def test_seeds_of_the_same_settings_are_one_group(tmp_path: Path) -> None:
+    runs = [
+        make_run(tmp_path / f"{m}{s}", {"model": m}, {"seed": s}) for m in ("gan", "san") for s in (0, 1, 2)
+    ]
+    groups = grouped(runs)
+    assert [group.name for group in groups] == ["model=gan", "model=san"]
+    assert [len(group.runs) for group in groups] == [3, 3]
+
+
+def test_the_later_run_of_a_seed_counts(tmp_path: Path) -> None:
+    runs = [make_run(tmp_path / name, {"model": "gan"}, {"seed": 0}) for name in ("first", "second")]
+    (group,) = grouped(runs)
+    assert group.runs == [runs[1]]
+    assert group.name == "second"
+
+
+def test_companions_of_the_model_do_not_stand_in_the_label(tmp_path: Path) -> None:
+    choices = [{"model": "gan", "loss": "minimax"}, {"model": "san", "loss": "hinge"}]
+    groups = grouped(make_run(tmp_path / one["model"], one, {}) for one in choices)
+    assert [group.label for group in groups] == [{"model": "gan"}, {"model": "san"}]
+
+
+def test_settings_tell_apart_what_options_do_not(tmp_path: Path) -> None:
+    runs = [
+        make_run(tmp_path / "a", {"model": "gan"}, {"optim": {"lr": 1e-4}}),
+        make_run(tmp_path / "b", {"model": "gan"}, {"optim": {"lr": 2e-4}}),
+        make_run(tmp_path / "c", {"model": "san"}, {"optim": {"lr": 1e-3}}),
+    ]
+    names = [group.name for group in grouped(runs)]
+    assert names == ["model=gan optim.lr=0.0001", "model=gan optim.lr=0.0002", "model=san"]
+
+
+def test_the_experiment_that_named_the_settings_does_not_part_groups(tmp_path: Path) -> None:
+    one = make_run(tmp_path / "a", {"model": "gan", "experiment": "gan_mnist"}, {"seed": 0})
+    other = make_run(tmp_path / "b", {"model": "gan"}, {"seed": 1})
+    assert len(grouped([one, other])) == 1
