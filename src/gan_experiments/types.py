@@ -12,11 +12,13 @@ class ImageShape:
     """A square image: `channels` x `size` x `size` pixels.
 
     `bounded`: its values lie in [-1, 1]. A point of d real numbers is one pixel with d channels that is not.
+    `classes`: the number of labels that the data has, 0 for none.
     """
 
     channels: int
     size: int
     bounded: bool = True
+    classes: int = 0
 
     @property
     def dims(self) -> tuple[int, int, int]:

@@ -19,7 +19,7 @@ def test_one_iteration_at_every_size(model: str) -> None:
         config, _ = tiny.compose(f"model={model}", f"network={family}", f"data.image_size={size}")
         device = torch.device("cpu")
         networks = config.model.build(config.network, config.loss, config.data.shape)
-        images = torch.rand(4, *config.data.shape.dims) * 2 - 1
+        batch = Batch(torch.rand(4, *config.data.shape.dims) * 2 - 1, torch.arange(4))
         noise = Noise(0, device)
         engine = Engine(
             config.model,
@@ -27,7 +27,7 @@ def test_one_iteration_at_every_size(model: str) -> None:
             config.optim,
             config.gpu,
             device,
-            lambda images=images: Batch(images),
+            lambda batch=batch: batch,
             noise,
             4,
             2,

@@ -38,6 +38,10 @@ class ImageSet:
     def __len__(self) -> int:
         return len(self.images)
 
+    def pieces(self, rows: NDArray[np.int64]) -> list[Pixels]:
+        """The images of `rows` in their order, those of one size together: as metrics read them."""
+        return [self.images[rows]]
+
     @cached_property
     def digest(self) -> str:
         """sha256 of shapes and values, the same wherever the files lie."""
@@ -102,7 +106,7 @@ class Data:
 
     @property
     def shape(self) -> ImageShape:
-        return ImageShape(self.channels, self.image_size)
+        return ImageShape(self.channels, self.image_size, classes=self.num_classes)
 
     def splits(self) -> tuple[str, ...]:
         """The splits that `load` knows."""

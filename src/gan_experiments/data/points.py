@@ -67,7 +67,7 @@ class Points(Data):
 
     @property
     def shape(self) -> ImageShape:
-        return ImageShape(self.channels, 1, bounded=False)
+        return ImageShape(self.channels, 1, bounded=False, classes=self.num_classes)
 
     def read(self, split: str, root: Path) -> PointSet:
         count, seed = (self.samples, 0) if split == "train" else (self.samples // 10, 1)

@@ -1,9 +1,12 @@
 """The methods: one file each, reading like its paper."""
 
 from gan_experiments.models.aae import Aae
+from gan_experiments.models.acgan import AcGan
 from gan_experiments.models.alphagan import AlphaGan
 from gan_experiments.models.base import Model, Phase, Prior, Step
 from gan_experiments.models.began import Began
+from gan_experiments.models.conditional import ConditionalGan
+from gan_experiments.models.conditional_san import ConditionalSan
 from gan_experiments.models.distgan import DistGan
 from gan_experiments.models.ebgan import Ebgan
 from gan_experiments.models.gan import Gan
@@ -17,8 +20,11 @@ from gan_experiments.models.veegan import VeeGan
 
 __all__ = [
     "Aae",
+    "AcGan",
     "AlphaGan",
     "Began",
+    "ConditionalGan",
+    "ConditionalSan",
     "DistGan",
     "Ebgan",
     "Gan",

@@ -139,6 +139,18 @@ class Model:
             return radius * F.normalize(normal, dim=1)
         return normal
 
+    def labels(self, latents: Tensor) -> Tensor | None:
+        """The classes int64 (n,) that latents ask for; None for a generator that is not told the class."""
+        return None
+
+    def told(self, latents: Tensor, labels: Tensor) -> Tensor:
+        """The same latents asking for these classes."""
+        raise UserError("this model is not told which class to draw")
+
+    def shown(self, latents: Tensor) -> Tensor:
+        """Latents for a picture: as they are, or with the classes in order where the generator is told them."""
+        return latents
+
     def scores(self, images: Tensor) -> Tensor | None:
         """The discriminator's scores (n,) of images, higher for real; None for a method without one."""
         return None

@@ -63,9 +63,12 @@ class Gan(Model):
 
     def build(self, network: Network, loss: Loss, shape: ImageShape) -> dict[str, nn.Module]:
         self.loss: Loss = loss
-        self.generator: nn.Module = network.generator(self.latent_dim, shape)
+        self.generator: nn.Module = self.build_generator(network, shape)
         self.discriminator: Discriminator = self.build_discriminator(network, shape)
         return {"generator": self.generator, "discriminator": self.discriminator}
+
+    def build_generator(self, network: Network, shape: ImageShape) -> nn.Module:
+        return network.generator(self.latent_dim, shape)
 
     def build_discriminator(self, network: Network, shape: ImageShape) -> Discriminator:
         trunk = network.trunk(shape, self.discriminator_norm)
@@ -103,11 +106,7 @@ class Gan(Model):
         return images
 
     def discriminator_loss(self, step: Step) -> dict[str, Tensor]:
-        if self.shares_fakes and step.repeat == self.discriminator_steps - 1:
-            fake = step.shared["fakes"].detach()
-        else:
-            with torch.no_grad():
-                fake = self.generate(step, step.batch_size)
+        fake = self.detached_fakes(step)
         real, fake = self.perturb(step.batch.images, step), self.perturb(fake, step)
         losses = self.adversarial(real, fake, step)
         for name, penalty in self.penalties.items():
@@ -118,9 +117,16 @@ class Gan(Model):
                     losses[name] = penalty.weight * penalty.every * value
         return losses
 
+    def detached_fakes(self, step: Step) -> Tensor:
+        """Generated images, without a gradient, for the discriminator's step."""
+        if self.shares_fakes and step.repeat == self.discriminator_steps - 1:
+            return step.shared["fakes"].detach()
+        with torch.no_grad():
+            return self.generate(step, step.batch_size)
+
     def adversarial(self, real: Tensor, fake: Tensor, step: Step) -> dict[str, Tensor]:
         """The discriminator's loss on images (n, c, h, w)."""
-        scores_real, scores_fake = self.paired(self.discriminator, real, fake)
+        scores_real, scores_fake = self.paired(self.critic(step), real, fake)
         self.log_scores(step, scores_real, scores_fake)
         return {"adversarial": self.loss.discriminator(scores_real, scores_fake)}
 

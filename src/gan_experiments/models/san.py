@@ -12,7 +12,7 @@ from gan_experiments.data import Data
 from gan_experiments.losses import Loss
 from gan_experiments.models.base import Step
 from gan_experiments.models.gan import Gan
-from gan_experiments.networks import SanHead
+from gan_experiments.networks import Directions, SanHead
 
 
 @dataclass
@@ -32,16 +32,19 @@ class San(Gan):
         return SanHead(features)
 
     def adversarial(self, real: Tensor, fake: Tensor, step: Step) -> dict[str, Tensor]:
-        head = self.discriminator.head
-        assert isinstance(head, SanHead)
         features_real, features_fake = self.paired(self.discriminator.features, real, fake)
-        function_real, direction_real = head.split(features_real)
-        function_fake, direction_fake = head.split(features_fake)
+        function_real, direction_real = self.split(features_real, step)
+        function_fake, direction_fake = self.split(features_fake, step)
         self.log_scores(step, function_real, function_fake)
         return {
             "adversarial": self.loss.discriminator(function_real, function_fake),
             "direction": self.weighted_mean(direction_fake) - self.weighted_mean(direction_real),
         }
+
+    def split(self, features: Tensor, step: Step) -> tuple[Tensor, Tensor]:
+        """<omega^-, h> and <omega, h^-> of features h (n, features), each (n,)."""
+        assert isinstance(self.discriminator.head, SanHead)
+        return self.discriminator.head.split(features)
 
     def weighted_mean(self, scores: Tensor) -> Tensor:
         """Mean of <omega, h^-> under the measure weighted by |R'(f)|, R the generator's loss of one score.
@@ -53,5 +56,5 @@ class San(Gan):
 
     def constrain(self) -> None:
         super().constrain()
-        assert isinstance(self.discriminator.head, SanHead)
+        assert isinstance(self.discriminator.head, Directions)
         self.discriminator.head.normalize()

@@ -2,9 +2,9 @@
 
 from gan_experiments.networks.base import Generator, Network
 from gan_experiments.networks.dcgan import DCGAN
-from gan_experiments.networks.discriminator import Discriminator, Trunk
+from gan_experiments.networks.discriminator import Classifier, ConditionalDiscriminator, Discriminator, Trunk
 from gan_experiments.networks.encoder import Autoencoder, CodeDiscriminator, Encoder, PairDiscriminator
-from gan_experiments.networks.heads import LinearHead, SanHead
+from gan_experiments.networks.heads import ClassSanHead, Directions, LinearHead, SanHead
 from gan_experiments.networks.layers import Norm
 from gan_experiments.networks.mlp import MLP
 from gan_experiments.networks.resnet import ResNet
@@ -15,7 +15,11 @@ __all__ = [
     "MLP",
     "SNDCGAN",
     "Autoencoder",
+    "ClassSanHead",
+    "Classifier",
     "CodeDiscriminator",
+    "ConditionalDiscriminator",
+    "Directions",
     "Discriminator",
     "Encoder",
     "Generator",

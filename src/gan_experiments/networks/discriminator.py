@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import torch
 from torch import Tensor, nn
 
-from gan_experiments.networks.layers import at_least_float32
+from gan_experiments.networks.layers import at_least_float32, full_precision
 
 
 class Trunk(nn.Module):
@@ -35,3 +36,25 @@ class Discriminator(nn.Module):
     def forward(self, images: Tensor) -> Tensor:
         scores: Tensor = self.head(self.features(images))
         return scores
+
+
+class ConditionalDiscriminator(Discriminator):
+    """head(h(x), c): images (n, c, s, s) of the classes `labels` (n,) to scores (n,) in float32."""
+
+    def forward(self, images: Tensor, labels: Tensor) -> Tensor:  # type: ignore[override]
+        scores: Tensor = self.head(self.features(images), labels)
+        return scores
+
+
+class Classifier(Discriminator):
+    """A discriminator with a second head on its trunk: logits (n, classes) of the class."""
+
+    def __init__(self, trunk: Trunk, head: nn.Module, classes: int) -> None:
+        super().__init__(trunk, head)
+        self.classifier = nn.Linear(trunk.features, classes)
+
+    def both(self, images: Tensor) -> Tensor:
+        """The score and the logits of the class side by side, (n, 1 + classes) in float32."""
+        features = self.features(images)
+        with full_precision(features):
+            return torch.cat([self.head(features)[:, None], self.classifier(features)], dim=1)

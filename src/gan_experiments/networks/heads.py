@@ -24,18 +24,33 @@ class LinearHead(nn.Module):
             return scores.squeeze(1)
 
 
-class SanHead(nn.Module):
-    """f(x) = <omega, scale h(x)> with omega on the unit sphere (Takida et al. 2024).
+class Directions(nn.Module):
+    """Rows `omega` (..., features) on the unit sphere, each with a learned `scale` (...).
 
-    The norm of an ordinary linear layer's weight becomes the learned `scale`, so that training starts where
+    Both start as the direction and the norm of an ordinary linear layer's weight, so that training starts where
     that layer's would. Keep weight decay and spectral norm away from `omega`.
     """
 
-    def __init__(self, features: int) -> None:
+    def __init__(self, weight: Tensor) -> None:
         super().__init__()
-        weight = nn.Linear(features, 1, bias=False).weight.detach()[0]
-        self.omega = nn.Parameter(normalize(weight, dim=0))
-        self.scale = nn.Parameter(weight.norm())
+        self.omega = nn.Parameter(normalize(weight, dim=-1))
+        self.scale = nn.Parameter(weight.norm(dim=-1))
+
+    def direction(self) -> Tensor:
+        """omega / |omega|: normalised in the graph too, so that its gradient is tangent to the sphere."""
+        return normalize(self.omega, dim=-1)
+
+    @torch.no_grad()
+    def normalize(self) -> None:
+        """Project omega back to the sphere; call it after each step of its optimiser."""
+        self.omega.copy_(self.direction())
+
+
+class SanHead(Directions):
+    """f(x) = <omega, scale h(x)> with omega on the unit sphere (Takida et al. 2024)."""
+
+    def __init__(self, features: int) -> None:
+        super().__init__(nn.Linear(features, 1, bias=False).weight.detach()[0])
 
     def forward(self, features: Tensor) -> Tensor:
         with full_precision(features):
@@ -52,11 +67,20 @@ class SanHead(nn.Module):
             function = self.scale * torch.mv(features, direction.detach())
             return function, self.scale.detach() * torch.mv(features.detach(), direction)
 
-    def direction(self) -> Tensor:
-        """omega / |omega|: normalised in the graph too, so that its gradient is tangent to the sphere."""
-        return normalize(self.omega, dim=0)
 
-    @torch.no_grad()
-    def normalize(self) -> None:
-        """Project omega back to the sphere; call it after each step of its optimiser."""
-        self.omega.copy_(self.direction())
+class ClassSanHead(Directions):
+    """f(x, c) = <omega_c, scale_c h(x)>: a direction and a scale for every class (Takida et al. 2024)."""
+
+    def __init__(self, features: int, classes: int) -> None:
+        super().__init__(nn.Linear(features, classes, bias=False).weight.detach())
+
+    def forward(self, features: Tensor, labels: Tensor) -> Tensor:
+        with full_precision(features):
+            return self.scale[labels] * (features * self.direction()[labels]).sum(1)
+
+    def split(self, features: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
+        """As `SanHead.split`, of the classes `labels` (n,)."""
+        with full_precision(features):
+            direction, scale = self.direction()[labels], self.scale[labels]
+            function = scale * (features * direction.detach()).sum(1)
+            return function, scale.detach() * (features.detach() * direction).sum(1)
