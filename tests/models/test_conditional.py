@@ -14,12 +14,18 @@ from gan_experiments.models.conditional import Conditional
 from gan_experiments.noise import Noise
 from gan_experiments.types import Batch, ImageShape
 
-MODELS = ["cgan", "acgan", "conditional_san"]
+MODELS = ["cgan", "acgan", "conditional_san", "biggan"]
 CLASSES, SIZE, COUNT = 3, 8, 6
 
 
 def built(compose: Any, model: str, *overrides: str) -> tuple[Conditional, Step]:
-    config, _ = compose(f"model={model}", "network=mlp", "model.discriminator_norm=none", *overrides)
+    config, _ = compose(
+        f"model={model}",
+        "network=mlp",
+        "model.discriminator_norm=none",
+        "model.discriminator_steps=1",
+        *overrides,
+    )
     torch.manual_seed(0)
     config.model.build(config.network, config.loss, ImageShape(1, SIZE, classes=CLASSES))
     images = torch.rand(COUNT, 1, SIZE, SIZE, generator=torch.Generator().manual_seed(3)) * 2 - 1
@@ -90,6 +96,31 @@ def test_acgan_minimises_the_class_error_in_both_steps(compose: Any) -> None:
     torch.testing.assert_close(losses["adversarial"], softplus(-both[:, 0]).mean())
     gradients = torch.autograd.grad(losses["class"], list(gan.generator.parameters()), allow_unused=True)
     assert any(g is not None and g.abs().sum() > 0 for g in gradients)
+
+
+def test_projection_is_linear_in_the_class(compose: Any) -> None:
+    gan, step = built(compose, "biggan")
+    real, labels, head = step.batch.images, step.batch.labels, gan.discriminator.head
+    features = gan.discriminator.features(real)
+    rows = head.embedding.weight
+    expected = head.linear(features)[:, 0] + (rows[labels] * features).sum(1)
+    torch.testing.assert_close(gan.score(real, labels), expected)
+    other = labels.roll(1)
+    change = ((rows[labels] - rows[other]) * features).sum(1)
+    torch.testing.assert_close(gan.score(real, labels) - gan.score(real, other), change, atol=1e-6, rtol=1e-4)
+    with torch.no_grad():
+        rows.zero_()
+    torch.testing.assert_close(gan.score(real, labels), head.linear(features)[:, 0])
+    assert [phase.repeat for phase in gan.phases()] == [1, 1]
+
+
+def test_biggan_san_is_the_conditional_san_over_biggans_networks(compose: Any) -> None:
+    config, _ = compose("model=biggan_san", "network.width=2")
+    networks = config.model.build(config.network, config.loss, ImageShape(1, 16, classes=CLASSES))
+    names = [name for name, _ in networks["discriminator"].head.named_parameters()]
+    assert names == ["omega", "scale"]  # no spectral norm on the last layer
+    assert type(config.network).__name__ == "BigGAN"
+    assert [phase.repeat for phase in config.model.phases()] == [4, 1]
 
 
 def test_san_has_a_direction_for_every_class(compose: Any) -> None:

@@ -117,6 +117,7 @@ def test_wgan_gp_adds_ten_times_the_penalty(compose: Any) -> None:
     assert losses["gp"].item() == pytest.approx(10 * step.logged["penalty/gp"].item())
     scores = (step.logged["score/fake"] - step.logged["score/real"]).item()
     assert losses["adversarial"].item() == pytest.approx(scores, rel=1e-5)
+    assert step.logged["score/gap"].item() == pytest.approx(-scores, rel=1e-5)  # the Wasserstein estimate
 
 
 def test_lazy_penalty_is_paid_in_full_every_so_often(compose: Any) -> None:

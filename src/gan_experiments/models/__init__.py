@@ -12,6 +12,7 @@ from gan_experiments.models.ebgan import Ebgan
 from gan_experiments.models.gan import Gan
 from gan_experiments.models.gngan import GnGan
 from gan_experiments.models.mmdgan import MmdGan, MmdGanGp
+from gan_experiments.models.projection import ProjectionGan
 from gan_experiments.models.san import San
 from gan_experiments.models.swgan import Sliced, SwGan
 from gan_experiments.models.vae import Vae
@@ -34,6 +35,7 @@ __all__ = [
     "Model",
     "Phase",
     "Prior",
+    "ProjectionGan",
     "San",
     "Sliced",
     "Step",

@@ -151,6 +151,10 @@ class Model:
         """Latents for a picture: as they are, or with the classes in order where the generator is told them."""
         return latents
 
+    def between(self, start: Tensor, end: Tensor, weight: Tensor) -> Tensor:
+        """Latents on the way from `start` (weight 0) to `end` (weight 1), along a great circle."""
+        return slerp(start, end, weight)
+
     def scores(self, images: Tensor) -> Tensor | None:
         """The discriminator's scores (n,) of images, higher for real; None for a method without one."""
         return None

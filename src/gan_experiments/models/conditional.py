@@ -46,7 +46,7 @@ class Conditional(Gan):
         return super().build(network, loss, shape)
 
     def build_generator(self, network: Network, shape: ImageShape) -> nn.Module:
-        return network.generator(self.latent_dim + shape.classes, shape)
+        return network.conditional_generator(self.latent_dim, shape.classes, shape)
 
     def latents(self, noise: Noise, samples: int) -> Tensor:
         z = super().latents(noise, samples)
@@ -62,6 +62,11 @@ class Conditional(Gan):
         """The classes in order, each as often as the others."""
         order = torch.arange(len(latents), device=latents.device) * self.classes
         return self.told(latents, order // len(latents))
+
+    def between(self, start: Tensor, end: Tensor, weight: Tensor) -> Tensor:
+        """z goes along a great circle, and the class stays that of the start."""
+        way = super().between(start[..., : self.latent_dim], end[..., : self.latent_dim], weight)
+        return torch.cat([way, start[..., self.latent_dim :].expand(*way.shape[:-1], -1)], dim=-1)
 
     def _with(self, z: Tensor, labels: Tensor) -> Tensor:
         return torch.cat([z, one_hot(labels, self.classes).to(z.dtype)], dim=1)

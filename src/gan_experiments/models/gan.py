@@ -170,8 +170,10 @@ class Gan(Model):
 
     @staticmethod
     def log_scores(step: Step, real: Tensor, fake: Tensor) -> None:
+        """Mean scores and their gap, for a Lipschitz critic its estimate of the Wasserstein distance (times K)."""
         step.log("score/real", real.mean())
         step.log("score/fake", fake.mean())
+        step.log("score/gap", real.mean() - fake.mean())
 
     def differentiates_twice(self) -> bool:
         return any(penalty.weight > 0 for penalty in self.penalties.values())

@@ -12,7 +12,7 @@ from torch import Tensor
 from gan_experiments import parallel
 from gan_experiments.errors import UserError
 from gan_experiments.losses.neighbours import neighbour_divergence
-from gan_experiments.models.base import Step
+from gan_experiments.models.base import Phase, Step
 from gan_experiments.models.distgan import AutoencodedGan
 from gan_experiments.penalties.gradient import gradient_at
 
@@ -54,6 +54,13 @@ class GnGan(AutoencodedGan):
         for name in ("neighbours", "gradient_matching", "projection_matching"):
             if getattr(self, name) < 0:
                 raise UserError(f"model.{name} must be 0 or more, not {getattr(self, name)}")
+
+    def phases(self) -> list[Phase]:
+        """Algorithm 1 draws images once per iteration, for all three updates."""
+        phases = super().phases()
+        for phase in phases[1:]:
+            phase.same_batch = phase.repeat == 1
+        return phases
 
     def autoencoder_loss(self, step: Step) -> dict[str, Tensor]:
         """mean |x - G(E(x))|^2 per pixel + lambda_r V_R over the points (E(x), G(E(x))) and (z, G(z))."""

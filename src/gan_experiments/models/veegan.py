@@ -54,7 +54,7 @@ class VeeGan(Encoding):
     def phases(self) -> list[Phase]:
         return [
             Phase("discriminator", ("discriminator",), self.discriminator_loss),
-            Phase("generator", ("generator", "encoder"), self.generator_loss),
+            Phase("generator", ("generator", "encoder"), self.generator_loss, same_batch=True),
         ]
 
     def discriminator_loss(self, step: Step) -> dict[str, Tensor]:

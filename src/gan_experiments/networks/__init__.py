@@ -1,10 +1,11 @@
 """Network families, each one file for every resolution, and the parts that methods build networks from."""
 
 from gan_experiments.networks.base import Generator, Network
+from gan_experiments.networks.biggan import BigGAN
 from gan_experiments.networks.dcgan import DCGAN
 from gan_experiments.networks.discriminator import Classifier, ConditionalDiscriminator, Discriminator, Trunk
 from gan_experiments.networks.encoder import Autoencoder, CodeDiscriminator, Encoder, PairDiscriminator
-from gan_experiments.networks.heads import ClassSanHead, Directions, LinearHead, SanHead
+from gan_experiments.networks.heads import ClassSanHead, Directions, LinearHead, ProjectionHead, SanHead
 from gan_experiments.networks.layers import Norm
 from gan_experiments.networks.mlp import MLP
 from gan_experiments.networks.resnet import ResNet
@@ -15,6 +16,7 @@ __all__ = [
     "MLP",
     "SNDCGAN",
     "Autoencoder",
+    "BigGAN",
     "ClassSanHead",
     "Classifier",
     "CodeDiscriminator",
@@ -27,6 +29,7 @@ __all__ = [
     "Network",
     "Norm",
     "PairDiscriminator",
+    "ProjectionHead",
     "ResNet",
     "SanHead",
     "Trunk",

@@ -34,6 +34,10 @@ class Network(ABC):
     def generator(self, latent_dim: int, shape: ImageShape) -> nn.Module:
         """Latents (n, latent_dim) to images (n, c, s, s) in [-1, 1], float32."""
 
+    def conditional_generator(self, latent_dim: int, classes: int, shape: ImageShape) -> nn.Module:
+        """Latents and a one-hot class side by side (n, latent_dim + classes) to images: the class as more latents."""
+        return self.generator(latent_dim + classes, shape)
+
     @abstractmethod
     def trunk(self, shape: ImageShape, norm: Norm) -> Trunk:
         """Images (n, c, s, s) to features (n, trunk.features), every layer normalised by `norm`."""

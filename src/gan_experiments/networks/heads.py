@@ -24,6 +24,23 @@ class LinearHead(nn.Module):
             return scores.squeeze(1)
 
 
+class ProjectionHead(nn.Module):
+    """f(x, c) = l(h(x)) + <e_c, h(x)> (Miyato & Koyama 2018, eq. 4); with `spectral`, l and e have norm 1."""
+
+    def __init__(self, features: int, classes: int, spectral: bool = False) -> None:
+        super().__init__()
+        self.linear = nn.Linear(features, 1)
+        self.embedding = nn.Linear(features, classes, bias=False)
+        if spectral:
+            spectrally_normalized(self)
+
+    def forward(self, features: Tensor, labels: Tensor) -> Tensor:
+        with full_precision(features):
+            projections: Tensor = self.embedding(features).gather(1, labels[:, None])
+            scores: Tensor = self.linear(features) + projections
+            return scores.squeeze(1)
+
+
 class Directions(nn.Module):
     """Rows `omega` (..., features) on the unit sphere, each with a learned `scale` (...).
 

@@ -65,8 +65,10 @@ class BatchNorm(nn.BatchNorm2d):
         centred = x - mean.view(shape)
         variance = parallel.all_sum(centred.square().mean(dims)) / ranks
         self._track(mean.detach(), variance.detach(), count=ranks * x.numel() // x.shape[1])
-        scale = self.weight * torch.rsqrt(variance + self.eps)
-        return (centred * scale.view(shape) + self.bias.view(shape)).to(input.dtype)
+        normal = centred * torch.rsqrt(variance + self.eps).view(shape)
+        if self.affine:
+            normal = normal * self.weight.view(shape) + self.bias.view(shape)
+        return normal.to(input.dtype)
 
     @torch.no_grad()
     def _track(self, mean: Tensor, variance: Tensor, count: int) -> None:
@@ -117,7 +119,7 @@ def normal_init(module: nn.Module) -> None:
     """Radford et al. 2016: weights N(0, 0.02^2), batch norm scales N(1, 0.02^2), biases 0; for `apply`."""
     if isinstance(module, (nn.Linear, nn.Conv2d, nn.ConvTranspose2d)):
         nn.init.normal_(module.weight, 0.0, 0.02)
-    elif isinstance(module, BatchNorm):
+    elif isinstance(module, BatchNorm) and module.affine:
         nn.init.normal_(module.weight, 1.0, 0.02)
     if isinstance(getattr(module, "bias", None), Tensor):
         nn.init.zeros_(module.bias)  # type: ignore[arg-type]

@@ -86,10 +86,8 @@ class ResNet(Network):
     """
 
     def generator(self, latent_dim: int, shape: ImageShape) -> nn.Module:
-        start, count = self.halvings(shape)
-        channels = [4 * self.width] * (count + 1)
-        if shape.size > 32:
-            channels = [min(2 * self.channels(count)[-1], 16 * self.width), *self.channels(count)[::-1]]
+        start, _ = self.halvings(shape)
+        channels = self.generator_channels(shape)
         dense = glorot(nn.Linear(latent_dim, channels[0] * start**2))
         body = nn.Sequential(
             dense,
@@ -100,9 +98,20 @@ class ResNet(Network):
         )
         return Generator(normalized(body, self.generator_norm))
 
+    def generator_channels(self, shape: ImageShape) -> list[int]:
+        """Channels of the generator's maps, the smallest map first."""
+        _, count = self.halvings(shape)
+        if shape.size <= 32:
+            return [4 * self.width] * (count + 1)
+        return [min(2 * self.channels(count)[-1], 16 * self.width), *self.channels(count)[::-1]]
+
+    def small_maps(self) -> int:
+        """Channels of the discriminator's maps, all alike, of images up to 32 pixels."""
+        return 2 * self.width
+
     def trunk(self, shape: ImageShape, norm: Norm) -> Trunk:
         start, count = self.halvings(shape)
-        channels, downs = [2 * self.width] * 4, 2
+        channels, downs = [self.small_maps()] * 4, 2
         if shape.size > 32:
             downs = count + (start == 6)  # as in the paper, 48 pixels end at 3 and powers of two at 4
             channels = self.channels(downs + 1)
