@@ -10,6 +10,7 @@ from gan_experiments.networks.layers import Norm
 from gan_experiments.networks.mlp import MLP
 from gan_experiments.networks.resnet import ResNet
 from gan_experiments.networks.sndcgan import SNDCGAN
+from gan_experiments.networks.stylegan2 import StyleGAN2
 
 __all__ = [
     "DCGAN",
@@ -32,5 +33,6 @@ __all__ = [
     "ProjectionHead",
     "ResNet",
     "SanHead",
+    "StyleGAN2",
     "Trunk",
 ]
