@@ -51,7 +51,7 @@ def test_a_part_of_a_mapped_file_has_its_own_digest(tmp_path: Path) -> None:
 
 
 def test_shape_needs_no_data() -> None:
-    assert Toy(3, 4, 5, False).shape == ImageShape(3, 4)
+    assert Toy(3, 4, 5, False).shape == ImageShape(3, 4, classes=5)
 
 
 def test_labels_are_left_out_for_no_classes(tmp_path: Path) -> None:
