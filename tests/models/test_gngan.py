@@ -11,6 +11,7 @@ from model_helpers import a_step, built, gradients, reaches, replace, same_noise
 
 from gan_experiments.errors import UserError
 from gan_experiments.losses.neighbours import neighbour_divergence
+from gan_experiments.training.run import Run
 
 
 def model_of(compose: Any, *overrides: str) -> Any:
@@ -144,6 +145,16 @@ def test_autoencoder_discriminator_generator(compose: Any, tmp_path: Path) -> No
         ("discriminator", {"discriminator"}),
         ("generator", {"generator"}),
     ]
+
+
+@pytest.mark.parametrize(("steps", "batches"), [(1, 1), (3, 4)])
+def test_all_three_updates_see_the_same_images(
+    steps: int, batches: int, compose: Any, tmp_path: Path
+) -> None:
+    config, record = compose("model=gngan", f"model.discriminator_steps={steps}", "data.image_size=16")
+    engine = Run(config, tmp_path, record).engine
+    engine.iterate()
+    assert engine.images_seen == batches * config.train.batch_size
 
 
 @pytest.mark.parametrize("space", ["pixel", "feature"])

@@ -11,6 +11,7 @@ from model_helpers import a_step, built, gradients, reaches, replace, same_noise
 from torch.nn.functional import softplus
 
 from gan_experiments.errors import UserError
+from gan_experiments.training.run import Run
 
 
 def test_discriminator_calls_generated_pairs_1(compose: Any) -> None:
@@ -78,6 +79,13 @@ def test_discriminator_then_generator_and_reconstructor(compose: Any, tmp_path: 
         ("discriminator", {"discriminator"}),
         ("generator", {"generator", "encoder"}),
     ]
+
+
+def test_both_updates_see_the_same_images(compose: Any, tmp_path: Path) -> None:
+    config, record = compose("model=veegan", "data.image_size=16")
+    engine = Run(config, tmp_path, record).engine
+    engine.iterate()
+    assert engine.images_seen == config.train.batch_size
 
 
 @pytest.mark.parametrize("setting", ["reconstruction", "pair_width"])

@@ -11,7 +11,8 @@ from gan_experiments.models.distgan import DistGan
 from gan_experiments.models.ebgan import Ebgan
 from gan_experiments.models.gan import Gan
 from gan_experiments.models.gngan import GnGan
-from gan_experiments.models.mmdgan import MmdGan, MmdGanGp
+from gan_experiments.models.mmdgan import MmdGan
+from gan_experiments.models.mmdgan_gp import MmdGanGp
 from gan_experiments.models.projection import ProjectionGan
 from gan_experiments.models.san import San
 from gan_experiments.models.swgan import Sliced, SwGan

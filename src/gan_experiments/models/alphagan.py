@@ -47,9 +47,7 @@ class AlphaGan(Encoding):
         if self.code_width < 1:
             raise UserError(f"model.code_width must be at least 1, not {self.code_width}")
         if not (self.reconstruction or self.match_codes):
-            raise UserError(
-                "model.reconstruction=0 and model.match_codes=false leave nothing to train the encoder"
-            )
+            raise UserError("reconstruction=0 and match_codes=false leave nothing to train the encoder")
 
     def build(self, network: Network, loss: Loss, shape: ImageShape) -> dict[str, nn.Module]:
         self.encoder: nn.Module = network.encoder(shape, self.latent_dim, network.generator_norm)
@@ -70,14 +68,8 @@ class AlphaGan(Encoding):
             Phase("discriminator", ("discriminator",), self.discriminator_loss, same_batch=True),
         ]
         if self.match_codes:
-            phases.append(
-                Phase(
-                    "code_discriminator",
-                    ("code_discriminator",),
-                    self.code_discriminator_loss,
-                    same_batch=True,
-                )
-            )
+            updates = ("code_discriminator",)
+            phases.append(Phase("code_discriminator", updates, self.code_discriminator_loss, same_batch=True))
         return phases
 
     def encoder_loss(self, step: Step) -> dict[str, Tensor]:

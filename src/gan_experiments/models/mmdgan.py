@@ -1,4 +1,4 @@
-"""MMD-GANs: the discriminator maps images to codes, and the two players fight over the codes' MMD."""
+"""MMD-GAN: the discriminator maps images to codes, and the two players fight over the codes' MMD."""
 
 from __future__ import annotations
 
@@ -12,14 +12,7 @@ from torch import Tensor, nn
 from gan_experiments import parallel
 from gan_experiments.errors import UserError
 from gan_experiments.losses import Loss
-from gan_experiments.losses.mmd import (
-    Kernel,
-    biased_mmd2,
-    gaussian,
-    rational_quadratic,
-    unbiased_mmd2,
-    witness,
-)
+from gan_experiments.losses.mmd import Kernel, biased_mmd2, gaussian, witness
 from gan_experiments.models.base import Phase, Step
 from gan_experiments.models.gan import Gan
 from gan_experiments.networks import Network
@@ -29,7 +22,7 @@ from gan_experiments.types import ImageShape
 
 @dataclass
 class CodeGan(Gan):
-    """What both share: a discriminator h whose scores are vectors of `code_dim` numbers, compared by a kernel.
+    """What both MMD-GANs share: a discriminator h whose scores are vectors of `code_dim` numbers, compared by a kernel.
 
     Its real-valued score of an image, for penalties and figures, is the witness function of the current batch.
     """
@@ -69,9 +62,8 @@ class CodeGan(Gan):
         return lambda images: witness(self.kernel, self.discriminator(images), real, fake)
 
     def scores(self, images: Tensor) -> Tensor | None:
-        if self.reference is None:
-            return None
-        return witness(self.kernel, self.discriminator(images), *self.reference)
+        codes = self.reference
+        return None if codes is None else witness(self.kernel, self.discriminator(images), *codes)
 
 
 @dataclass
@@ -126,31 +118,3 @@ class MmdGan(CodeGan):
         order = -torch.relu(fake.mean(0) - real.mean(0)).mean()
         # The square root has no finite slope at 0.
         return {"mmd": mmd2.clamp(min=1e-12).sqrt(), "rank": self.rank_weight * order}
-
-
-@dataclass
-class MmdGanGp(CodeGan):
-    """MMD-GAN of Binkowski et al., ICLR 2018: the unbiased MMD^2 under rq*, a gradient penalty on the witness.
-
-    alphas: of the rational quadratic kernels. activation_weight: of the mean squares of features and codes,
-    which keep the linear part of the kernel bounded (the authors' code takes all layers).
-    """
-
-    alphas: list[float] = MISSING
-    activation_weight: float = MISSING
-
-    @property
-    def kernel(self) -> Kernel:
-        return partial(rational_quadratic, alphas=self.alphas)
-
-    def adversarial(self, real: Tensor, fake: Tensor, step: Step) -> dict[str, Tensor]:
-        features = self.paired(self.discriminator.features, real, fake)
-        codes = self.codes(step, *features)
-        squares = [part.square().mean() for part in (*features, *codes)]
-        return {
-            "mmd": -unbiased_mmd2(self.kernel, *codes),
-            "activations": self.activation_weight * torch.stack(squares).mean(),
-        }
-
-    def generator_loss(self, step: Step) -> dict[str, Tensor]:
-        return {"mmd": unbiased_mmd2(self.kernel, *self.generator_codes(step))}
