@@ -17,7 +17,7 @@ from gan_experiments.data import Gaussian1d
 from gan_experiments.losses import NonSaturating
 
 DATA = Gaussian1d(1, 1, 0, False, samples=10, sigma=0.5, mean=4.0)
-GRID = torch.linspace(0, 8, 401)[:, None]
+GRID = torch.linspace(-1, 8, 451)[:, None]
 
 
 @dataclass
@@ -83,10 +83,11 @@ def draw(snapshots: list[Snapshot], path: Path) -> None:
         axes.plot(x, density, color="black", linestyle=":", label="data")
         axes.hist(
             shot.points[:, 0].numpy(),
-            np.linspace(0, 8, 81).tolist(),
+            np.linspace(-1, 8, 91).tolist(),
             density=True,
             color="tab:green",
             alpha=0.6,
+            label="generated",
         )
         axes.plot(x, shot.decision[:, 0].numpy(), color="tab:blue", linestyle="--", label="D(x)")
         axes.set(title=f"step {shot.step}", xlabel="x", ylim=(0, 1.5))

@@ -2,32 +2,18 @@
 
 from __future__ import annotations
 
-import importlib.util
 import math
-import sys
 from pathlib import Path
-from types import ModuleType
 
 import numpy as np
 import pytest
 import torch
 from PIL import Image
-
-FOLDER = Path(__file__).resolve().parents[2] / "scripts" / "figures"
-
-
-def script(name: str) -> ModuleType:
-    spec = importlib.util.spec_from_file_location(f"figures_{name}", FOLDER / f"{name}.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module  # dataclasses look their module up
-    spec.loader.exec_module(module)
-    return module
+from script_helpers import load
 
 
 def test_jensen_shannon_saturates_and_wasserstein_does_not(tmp_path: Path) -> None:
-    module = script("js_vs_wasserstein")
+    module = load("figures/js_vs_wasserstein")
     values = {0: 0.0, 1: 0.111421, 2: 0.336831, 5: 0.675943, 10: 0.693146, 20: 0.693147, 30: 0.693147}
     for mean, value in values.items():
         assert module.jensen_shannon(mean) == pytest.approx(value, abs=1e-6)
@@ -38,7 +24,7 @@ def test_jensen_shannon_saturates_and_wasserstein_does_not(tmp_path: Path) -> No
 
 
 def test_the_evolution_ends_at_equilibrium(tmp_path: Path) -> None:
-    module = script("evolution_1d")
+    module = load("figures/evolution_1d")
     first, last = module.train([0, 700])
     assert abs(first.points.mean().item() - 4) > 2
     assert last.points.mean().item() == pytest.approx(4, abs=0.15)
@@ -49,7 +35,7 @@ def test_the_evolution_ends_at_equilibrium(tmp_path: Path) -> None:
 
 
 def test_clipping_kills_gradients_and_piles_weights_up(tmp_path: Path) -> None:
-    module = script("weight_clipping")
+    module = load("figures/weight_clipping")
     centres = module.MIXTURES["8 Gaussians"]
     clipped = module.train(centres, module.REGULARISERS["clip 0.01"], layers=12, steps=60)
     penalised = module.train(centres, module.REGULARISERS["gradient penalty"], layers=12, steps=60)
@@ -69,3 +55,21 @@ def test_clipping_kills_gradients_and_piles_weights_up(tmp_path: Path) -> None:
     assert np.isclose(heights[-1, 0], corner)  # rows are y, columns x
     module.draw(tmp_path / "figure.png", steps=2)
     assert Image.open(tmp_path / "figure.png").size == (1440, 780)
+
+
+def test_on_parallel_lines_the_minimax_gradient_vanishes_and_wgan_arrives(tmp_path: Path) -> None:
+    module = load("figures/wgan_where_gan_fails")
+    minimax, saturated, clipped, penalised = (
+        module.train(one, alone=150, steps=60) for one in module.METHODS
+    )
+    assert minimax.gradients[-1] < 0.05 * max(minimax.gradients)
+    assert min(history.gradients[-1] for history in (saturated, clipped, penalised)) > 0.3
+    assert minimax.theta[-1] == pytest.approx(module.START, abs=0.01)  # it has not moved
+    assert abs(clipped.theta[-1]) < 0.25
+    assert abs(penalised.theta[-1]) < 0.25
+    # Before the generator moves, both GANs have the same discriminator, which is sure of either side.
+    assert np.array_equal(minimax.scores, saturated.scores)
+    assert minimax.scores[module.LINE.numpy() < 0.1].min() > 0.95
+    assert minimax.scores[module.LINE.numpy() > 1.9].max() < 0.05
+    module.draw([minimax, saturated, clipped, penalised], tmp_path / "figure.png")
+    assert Image.open(tmp_path / "figure.png").size == (1560, 456)
