@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import TypeVar
+
 import torch
 import torch.distributed as dist
 from torch import Tensor
+
+T = TypeVar("T")
 
 
 def initialized() -> bool:
@@ -56,3 +61,26 @@ def local_slice(total: int) -> slice:
     """The rows of a global batch of `total` that belong to this rank."""
     share = total // world_size()
     return slice(rank() * share, (rank() + 1) * share)
+
+
+def share(pieces: int) -> range:
+    """Which of `pieces` pieces of work are this rank's: consecutive ones, as evenly as it goes."""
+    return range(rank() * pieces // world_size(), (rank() + 1) * pieces // world_size())
+
+
+def collected(value: T) -> list[T] | None:
+    """The values of all ranks, in their order, on the first rank; None on the others."""
+    if world_size() == 1:
+        return [value]
+    values: list[T] | None = [value] * world_size() if rank() == 0 else None
+    dist.gather_object(value, values)
+    return values
+
+
+def decided(make: Callable[[], T]) -> T:
+    """What `make` gives on the first rank, on all ranks."""
+    if world_size() == 1:
+        return make()
+    values = [make() if rank() == 0 else None]
+    dist.broadcast_object_list(values)
+    return values[0]  # type: ignore[return-value]

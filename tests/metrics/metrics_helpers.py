@@ -17,6 +17,12 @@ class ImageSet:
     images: np.ndarray
     labels: np.ndarray | None = None
 
+    def __len__(self) -> int:
+        return len(self.images)
+
+    def pieces(self, rows: np.ndarray) -> list[np.ndarray]:
+        return [self.images[rows]]
+
     @property
     def digest(self) -> str:
         return hashlib.sha256(self.images.tobytes()).hexdigest()

@@ -10,13 +10,17 @@ from gan_experiments.errors import UserError
 from gan_experiments.metrics import Dinov2Metrics
 from gan_experiments.metrics.dinov2 import DinoV2, Size
 
-SIZE = 384
+SMALL = 384
 CPU = torch.device("cpu")
 
 
 @pytest.fixture(scope="module")
 def state() -> dict[str, torch.Tensor]:
-    """One block of ViT-S/14 as its authors' file names it, with random values."""
+    return one_block(SMALL)
+
+
+def one_block(SIZE: int) -> dict[str, torch.Tensor]:  # noqa: N803
+    """One block of a ViT/14 as its authors' file names it, with random values."""
     shapes = {
         "cls_token": (1, 1, SIZE), "mask_token": (1, SIZE), "pos_embed": (1, 1 + 37 * 37, SIZE),
         "patch_embed.proj.weight": (SIZE, 3, 14, 14), "patch_embed.proj.bias": (SIZE,),
@@ -34,6 +38,7 @@ def state() -> dict[str, torch.Tensor]:
 
 def reference(state, images):
     """The same by torch's own attention, in the order of the paper."""
+    SIZE = state["cls_token"].shape[2]  # noqa: N806
     x = F.interpolate(images.float(), size=(224, 224), mode="bicubic", antialias=True) / 255
     mean, std = torch.tensor([0.485, 0.456, 0.406]), torch.tensor([0.229, 0.224, 0.225])
     x = (x - mean.view(1, 3, 1, 1)) / std.view(1, 3, 1, 1)
@@ -56,7 +61,9 @@ def reference(state, images):
     return F.layer_norm(x, (SIZE,), state["norm.weight"], state["norm.bias"], 1e-6)[:, 0]
 
 
-def test_equal_to_the_reference(state):
+@pytest.mark.parametrize("size", [384, 768, 1024])
+def test_equal_to_the_reference(size):
+    state = one_block(size)
     images = torch.from_numpy(random_images(2))
     with torch.no_grad():
         features, logits = DinoV2(state)(images)
@@ -93,7 +100,7 @@ def test_other_files_are_refused(state, tmp_path):
     images = ImageSet(random_images(12))
     with pytest.raises(UserError, match=r"network of 384 features; metrics\.size=b has 768"):
         component(file, "b").evaluator(images, CPU)
-    torch.save({"cls_token": torch.zeros(1, 1, SIZE)}, file)
+    torch.save({"cls_token": torch.zeros(1, 1, SMALL)}, file)
     with pytest.raises(UserError, match=r"does not hold the weights of a DINOv2 ViT"):
         component(file).evaluator(images, CPU)
     file.write_bytes(b"not weights at all")

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import hashlib
 import math
 
 import numpy as np
@@ -7,9 +8,12 @@ import pytest
 import torch
 from metrics_helpers import ImageSet, random_images, sampler
 
+from gan_experiments import __version__
 from gan_experiments.data import Digits
 from gan_experiments.errors import RunError
 from gan_experiments.metrics import LeNet
+from gan_experiments.metrics.lenet import WEIGHTS
+from gan_experiments.metrics.ssim import diversity
 
 CPU = torch.device("cpu")
 
@@ -55,7 +59,7 @@ def test_modes_where_the_network_reads_the_data(digits):
 
 
 def test_class_by_class(digits):
-    train, _ = digits
+    train, test = digits
     order = np.argsort(train.labels, kind="stable")[:620]  # classes 0 to 3, and some of 4
     images, labels = (torch.from_numpy(array[order].copy()) for array in (train.images, train.labels))
     left = iter(range(0, 620, 100))
@@ -64,7 +68,14 @@ def test_class_by_class(digits):
         start = next(left)
         return images[start : start + count], labels[start : start + count]
 
-    classes = metrics(620).evaluator(train, CPU)(sample).classes
+    evaluation = metrics(620).evaluator(train, CPU, held_out=test)(sample)
+    # The images are sorted by class, so that most pairs are within one; the held-out ones' are mixed.
+    within = evaluation.values["diversity_within_class"]
+    first = images[:320]
+    assert within == pytest.approx(diversity(first, labels[:320]), abs=1e-6)
+    assert within < evaluation.values["diversity"] + 0.01
+    assert evaluation.floor["diversity_within_class"] < evaluation.floor["diversity"] - 0.02
+    classes = evaluation.classes
     assert set(classes) == {f"{name}_lenet" for name in ("fd", "precision", "recall", "density", "coverage")}
     assert classes["fd_lenet"][:4] == pytest.approx([0] * 4, abs=1e-3)
     assert classes["recall_lenet"][:4] == [1] * 4
@@ -81,13 +92,32 @@ def test_diversity_is_that_of_the_first_images():
     assert values[0] == values[1] > 0.3
 
 
+def test_the_protocol_says_how_the_figures_were_made(digits):
+    train, test = digits
+    protocol = metrics(40).evaluator(train, CPU, held_out=test)(sampler(random_images(40, 1))).protocol
+    assert protocol["extractor"] == "lenet-mnist-digits"
+    assert protocol["weights"] == hashlib.sha256(WEIGHTS.read_bytes()).hexdigest()
+    assert protocol["real_digest"] == train.digest
+    counts = {
+        key: protocol[key] for key in ("generated", "real", "floor", "kid_subset_size", "neighbours_images")
+    }
+    assert counts == {
+        "generated": 40,
+        "real": 1500,
+        "floor": 40,
+        "kid_subset_size": 40,
+        "neighbours_images": 40,
+    }
+    assert (protocol["precision"], protocol["seed"], protocol["version"]) == ("float32", 0, __version__)
+
+
 def test_real_features_must_be_finite(monkeypatch):
     evaluator = metrics(40).evaluator(ImageSet(random_images(60, 1)), CPU)
     network = evaluator.real.extractor.network
     monkeypatch.setattr(
         network, "forward", lambda x: (torch.full((len(x), 84), math.nan), torch.zeros(len(x), 10))
     )
-    with pytest.raises(RunError, match="features of 60 of 60 real images are not finite"):
+    with pytest.raises(RunError, match="features of 60 of 60 images are not finite"):
         _ = evaluator.real.features
 
 

@@ -5,7 +5,7 @@ import torch
 from torch_fidelity.metric_prc import prc_features_to_metric
 
 from gan_experiments.metrics import neighbours as module
-from gan_experiments.metrics.neighbours import Cloud, Manifold, _nearest, neighbours
+from gan_experiments.metrics.neighbours import Cloud, Manifold, nearest, neighbours
 
 
 def compare(generated: torch.Tensor, real: torch.Tensor):
@@ -35,10 +35,10 @@ def rows(count: int, dimensions: int, seed: int, shift: float = 0.0) -> torch.Te
     return torch.randn(count, dimensions, generator=torch.Generator().manual_seed(seed)) + shift
 
 
-@pytest.mark.parametrize("block", [1 << 23, 700])
+@pytest.mark.parametrize("tile", [2048, 70])
 @pytest.mark.parametrize(("generated", "real"), [(300, 300), (120, 400), (400, 6)])
-def test_equal_to_the_definitions(generated, real, block, monkeypatch):
-    monkeypatch.setattr(module, "BLOCK", block)
+def test_equal_to_the_definitions(generated, real, tile, monkeypatch):
+    monkeypatch.setattr(module, "TILE", tile)
     ours, theirs = rows(generated, 8, 1, shift=50.2), rows(real, 8, 2, shift=50)
     expected = naive(ours, theirs)
     assert vars(compare(ours, theirs)) == pytest.approx(expected, abs=1e-12)
@@ -78,16 +78,34 @@ def test_borderline_decisions_are_those_of_float64():
     assert vars(compare(ours, theirs)) == pytest.approx(naive(ours, theirs), abs=1e-12)
 
 
-def test_float32_alone_would_not_do():
+@pytest.mark.parametrize("tile", [2048, 30])
+def test_float32_alone_would_not_do(tile, monkeypatch):
     """What the check in float64 is for: squared distances of 1 at norms of 1e4 vanish in float32."""
+    monkeypatch.setattr(module, "TILE", tile)
     points = rows(50, 4, 0) * 0.01 + torch.tensor([100.0, 0, 0, 0])
     mirrored = torch.cat([points, -points])
-    cloud = Cloud(mirrored, mirrored.mean(0))
     exact = torch.cdist(mirrored.double(), mirrored.double(), compute_mode="donot_use_mm_for_euclid_dist")
-    nearest = exact.square().sort(dim=1).values[:, :6]
-    torch.testing.assert_close(_nearest(cloud, cloud, 6), nearest, rtol=1e-12, atol=0)
-    block = next(cloud.blocks(cloud))
-    assert (block.squared - exact.square()).abs().max() > nearest[:, 5].max()
+    expected = exact.sort(dim=1)
+    manifold = Manifold.of(mirrored)
+    for radius, k in ((manifold.third, 3), (manifold.fifth, 5)):
+        torch.testing.assert_close(radius.sqrt(), expected.values[:, k], rtol=1e-12, atol=0)
+    found, places = nearest(mirrored, mirrored, 6)
+    torch.testing.assert_close(found, expected.values[:, :6], rtol=1e-12, atol=0)
+    assert torch.equal(places, expected.indices[:, :6])
+    cloud = Cloud(mirrored, mirrored.mean(0))
+    first = next(cloud.tiles(cloud))
+    part = exact.square()[first.rows, first.columns]
+    assert (first.squared - part).abs().max() > expected.values[:, 5].square().max()
+
+
+@pytest.mark.parametrize("tile", [2048, 30])
+def test_nearest_of_others(tile, monkeypatch):
+    monkeypatch.setattr(module, "TILE", tile)
+    ours, theirs = rows(50, 8, 1), rows(90, 8, 2)
+    expected = torch.cdist(ours.double(), theirs.double()).sort(dim=1)
+    found, places = nearest(ours, theirs, 5)
+    torch.testing.assert_close(found, expected.values[:, :5])
+    assert torch.equal(places, expected.indices[:, :5])
 
 
 def test_collapsed_samples():

@@ -2,11 +2,20 @@
 
 from __future__ import annotations
 
+import argparse
 import os
 import sys
 from collections.abc import Callable
+from typing import NoReturn
 
 from gan_experiments.errors import RunError, UserError
+
+
+class Parser(argparse.ArgumentParser):
+    """A parser whose errors are said like all others."""
+
+    def error(self, message: str) -> NoReturn:
+        raise UserError(message)
 
 
 def command(program: str, action: Callable[[], None]) -> int:

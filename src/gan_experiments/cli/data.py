@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import argparse
 import os
 import re
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING
 
-from gan_experiments.cli.catalogue import Catalogue, conf_dir
-from gan_experiments.cli.command import command
+from gan_experiments.cli.catalogue import Catalogue
+from gan_experiments.cli.command import Parser, command
 from gan_experiments.errors import RunError, UserError, did_you_mean
 
 if TYPE_CHECKING:
@@ -41,14 +40,9 @@ def _main() -> None:
     actions[arguments.command](arguments.name, settings, arguments.root)
 
 
-class _Parser(argparse.ArgumentParser):
-    def error(self, message: str) -> NoReturn:
-        raise UserError(message)
-
-
-def _parser() -> tuple[_Parser, list[str]]:
-    parser = _Parser(prog=PROGRAM, description="Look at, download, verify and decode data sets.")
-    root = _Parser(add_help=False)
+def _parser() -> tuple[Parser, list[str]]:
+    parser = Parser(prog=PROGRAM, description="Look at, download, verify and decode data sets.")
+    root = Parser(add_help=False)
     root.add_argument(
         "--root",
         type=Path,
@@ -56,7 +50,7 @@ def _parser() -> tuple[_Parser, list[str]]:
         metavar="DIR",
         help="the folder of the data ($GAN_DATA, else ./data)",
     )
-    one = _Parser(add_help=False, parents=[root])
+    one = Parser(add_help=False, parents=[root])
     one.add_argument("name", metavar="NAME", help="a data set, as in data=NAME")
     one.add_argument(
         "settings", nargs="*", metavar="key=value", help="its settings: image_size=64, path=my/images"
@@ -138,26 +132,11 @@ def _kind(name: str) -> type[Data]:
 
 def _compose(name: str, settings: list[str]) -> Data:
     """The data set with settings as on the command line of gan-train, where `data.` may be left out."""
-    import hydra
-    from hydra.errors import HydraException
-    from omegaconf import OmegaConf
-    from omegaconf.errors import OmegaConfBaseException
-
-    from gan_experiments.cli import messages
-    from gan_experiments.components import register
+    from gan_experiments.cli.composing import built, composed
 
     _kind(name)
-    register()
     overrides = [f"data={name}", *(f"data.{setting.removeprefix('data.')}" for setting in settings)]
-    version = {"version_base": "1.3"} if hydra.__version__.startswith("1.3.") else {}
-    try:
-        with hydra.initialize_config_dir(str(conf_dir()), job_name=PROGRAM, **version):
-            data: Data = OmegaConf.to_object(hydra.compose("train", overrides).data)  # type: ignore[assignment]
-    except UserError:
-        raise
-    except (HydraException, OmegaConfBaseException) as error:
-        message = messages.explain(error, Catalogue.of("train", []))
-        raise UserError(message or messages.one_line(error)) from error
+    data: Data = built(composed("data", overrides))  # type: ignore[assignment]
     return data
 
 

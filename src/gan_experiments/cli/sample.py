@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import math
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,6 +11,7 @@ from gan_experiments.cli.command import command
 from gan_experiments.errors import UserError
 
 if TYPE_CHECKING:
+    import torch
     from torch import Tensor
 
     from gan_experiments.training.restore import Restored
@@ -36,6 +38,19 @@ def parser() -> argparse.ArgumentParser:
         metavar="N",
         help="one picture with N rows, each a great-circle walk between two latents",
     )
+    kind.add_argument(
+        "--reconstruct",
+        type=int,
+        metavar="N",
+        help="one picture with N real images, each beside what encoding and decoding makes of it",
+    )
+    parser.add_argument(
+        "--from",
+        dest="source",
+        metavar="FOLDER",
+        help="real images for --reconstruct, or for --interpolate to walk between; data: the run's own test "
+        "images (where --reconstruct takes them unless told)",
+    )
     parser.add_argument(
         "--steps", type=int, default=10, help="images in a row of --interpolate (default: %(default)s)"
     )
@@ -43,6 +58,9 @@ def parser() -> argparse.ArgumentParser:
         "--output", type=Path, help="file or folder to write (default: samples/ in the run's folder)"
     )
     parser.add_argument("--seed", type=int, default=0, help="of the latents (default: %(default)s)")
+    parser.add_argument(
+        "--label", type=int, help="the class to draw, for models that are told it (default: all)"
+    )
     parser.add_argument("--device", default="cpu", help="torch device (default: %(default)s)")
     parser.add_argument(
         "--module", action="append", default=[], help="a module of your own that the checkpoint may import"
@@ -56,21 +74,16 @@ def main() -> int:
 
 def run() -> None:
     arguments = parser().parse_args()
-    for name in ("grid", "images", "interpolate", "steps"):
+    for name in ("grid", "images", "interpolate", "reconstruct", "steps"):
         value = getattr(arguments, name)
         if value is not None and value < 1:
             raise UserError(f"--{name} must be at least 1, not {value}")
+    if arguments.source and not (arguments.reconstruct or arguments.interpolate):
+        raise UserError("--from belongs to --reconstruct and --interpolate")
     path = locate(arguments.run, arguments.checkpoint)
-    import torch
-
     from gan_experiments.training.restore import Restored
 
-    try:
-        device = torch.device(arguments.device)
-        torch.empty(0, device=device)
-    except (RuntimeError, AssertionError) as error:
-        raise UserError(f"--device {arguments.device}: {str(error).splitlines()[0]}") from error
-    restored = Restored(path, device, arguments.module)
+    restored = Restored(path, device_of(arguments.device), arguments.module)
     folder = path.parent.parent / "samples" if path.parent.name == "checkpoints" else path.parent
     if not restored.shape.bounded:
         print(
@@ -81,7 +94,8 @@ def run() -> None:
     elif arguments.images is not None:
         print(write_files(restored, arguments, arguments.output or folder / f"step_{restored.step:08d}"))
     else:
-        kind = "interpolation" if arguments.interpolate else "grid"
+        kinds = {"interpolation": arguments.interpolate, "reconstruction": arguments.reconstruct}
+        kind = next((name for name, wanted in kinds.items() if wanted), "grid")
         print(
             write_picture(
                 restored, arguments, arguments.output or folder / f"{kind}_step_{restored.step:08d}.png"
@@ -103,18 +117,39 @@ def locate(run: Path, which: str) -> Path:
     return path
 
 
+def device_of(name: str) -> torch.device:
+    """The device that `--device` names; raises UserError where the machine has none such."""
+    import torch
+
+    try:
+        device = torch.device(name)
+        torch.empty(0, device=device)
+    except (RuntimeError, AssertionError) as error:
+        raise UserError(f"--device {name}: {str(error).splitlines()[0]}") from error
+    return device
+
+
 def write_picture(restored: Restored, arguments: argparse.Namespace, path: Path) -> Path:
     from torchvision.utils import make_grid, save_image
 
     from gan_experiments.training.recorder import grid_of
 
-    if arguments.interpolate:
-        images = restored.generate(
-            interpolation(restored, arguments.interpolate, arguments.steps, arguments.seed)
-        )
+    if arguments.reconstruct:
+        from gan_experiments.cli import real
+
+        images = real.real_images(restored, arguments.source or real.OWN, arguments.reconstruct)
+        pairs = real.beside_reconstructions(restored, images)
+        picture = make_grid(
+            (pairs + 1) / 2, nrow=2 * math.ceil(math.sqrt(arguments.reconstruct / 2)), padding=1
+        ).clamp(0, 1)
+    elif arguments.interpolate:
+        images = restored.generate(walks(restored, arguments))
         picture = make_grid((images + 1) / 2, nrow=arguments.steps, padding=1).clamp(0, 1)
     else:
-        picture = grid_of(restored.generate(restored.latents(arguments.grid or 64, arguments.seed)))
+        latents = restored.latents(arguments.grid or 64, arguments.seed, arguments.label)
+        if arguments.label is None:
+            latents = restored.model.shown(latents)
+        picture = grid_of(restored.generate(latents))
     path.parent.mkdir(parents=True, exist_ok=True)
     save_image(picture, path)
     return path
@@ -124,25 +159,33 @@ def write_points(restored: Restored, arguments: argparse.Namespace, path: Path) 
     """Generated points, float32 (n, d), as a .npy file."""
     import numpy as np
 
-    if arguments.interpolate:
+    if arguments.interpolate or arguments.reconstruct:
+        kind = "interpolate" if arguments.interpolate else "reconstruct"
         raise UserError(
-            "--interpolate draws images, and this model generates points; --images N writes N of them"
+            f"--{kind} draws images, and this model generates points; --images N writes N of them"
         )
-    points = restored.generate(restored.latents(arguments.images or arguments.grid or 64, arguments.seed))
+    points = restored.generate(
+        restored.latents(arguments.images or arguments.grid or 64, arguments.seed, arguments.label)
+    )
     path.parent.mkdir(parents=True, exist_ok=True)
     np.save(path, points.flatten(1).numpy())
     return path
 
 
-def interpolation(restored: Restored, rows: int, steps: int, seed: int) -> Tensor:
-    """Latents (rows * steps, d): each row goes from one draw to another along a great circle."""
+def walks(restored: Restored, arguments: argparse.Namespace) -> Tensor:
+    """Latents (rows * steps, d): each row goes from one draw, or one real image's code, to another."""
     import torch
 
-    from gan_experiments.models.base import slerp
+    rows, steps = arguments.interpolate, arguments.steps
+    if arguments.source:
+        from gan_experiments.cli import real
 
-    start, end = restored.latents(2 * rows, seed)[:, None].chunk(2)
+        ends = real.codes(restored, real.real_images(restored, arguments.source, 2 * rows))
+    else:
+        ends = restored.latents(2 * rows, arguments.seed, arguments.label)
+    start, end = ends[:, None].chunk(2)
     weights = torch.linspace(0, 1, steps, device=start.device)[:, None]
-    return slerp(start, end, weights).flatten(0, 1)
+    return restored.model.between(start, end, weights).flatten(0, 1)
 
 
 def write_files(restored: Restored, arguments: argparse.Namespace, folder: Path) -> Path:
@@ -151,7 +194,7 @@ def write_files(restored: Restored, arguments: argparse.Namespace, folder: Path)
     from gan_experiments.training.recorder import to_uint8
 
     folder.mkdir(parents=True, exist_ok=True)
-    latents = restored.latents(arguments.images, arguments.seed)
+    latents = restored.latents(arguments.images, arguments.seed, arguments.label)
     for start in range(0, arguments.images, 256):
         images = to_uint8(restored.generate(latents[start : start + 256]))
         for index, image in enumerate(images, start):

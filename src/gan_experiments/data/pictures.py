@@ -34,22 +34,31 @@ class Fit:
 
     def decode(self, content: bytes, name: str) -> Pixels:
         """uint8 (channels, size, size) of a file's content; raises UserError naming the file."""
-        try:
-            with Image.open(io.BytesIO(content)) as opened:
-                picture = ImageOps.exif_transpose(opened)
-                if picture.mode.startswith(("I", "F")):
-                    raise ValueError(f"it has more than 8 bits per channel (mode {picture.mode})")
-                pixels = np.array(picture.convert("L" if self.channels == 1 else "RGB"))
-        except UnidentifiedImageError as error:
-            raise UserError(f"{name} cannot be read as an image: it is none of a known kind") from error
-        except Exception as error:  # whatever a decoder raises, it is the file that is bad
-            raise UserError(f"{name} cannot be read as an image: {error}") from error
-        planes = pixels[None, None] if pixels.ndim == 2 else pixels.transpose(2, 0, 1)[None]
+        planes = decode(content, name, self.channels)[None]
         if self.crop and min(planes.shape[2:]) < self.crop:
             height, width = planes.shape[2:]
             raise UserError(f"{name} is {width}x{height} pixels, too small for data.crop={self.crop}")
         (fitted,) = resize(center_crop(planes, self.crop), self.size)
         return cast(Pixels, fitted)
+
+
+def decode(content: bytes, name: str, channels: int | None = None) -> Pixels:
+    """uint8 (channels, h, w) of a file's content, of its own size; raises UserError naming the file.
+
+    channels: 1 (grey) or 3 (RGB); None: 1 for a grey file, else 3.
+    """
+    try:
+        with Image.open(io.BytesIO(content)) as opened:
+            picture = ImageOps.exif_transpose(opened)
+            if picture.mode.startswith(("I", "F")):
+                raise ValueError(f"it has more than 8 bits per channel (mode {picture.mode})")
+            grey = channels == 1 or (channels is None and picture.mode in ("1", "L", "LA"))
+            pixels = np.array(picture.convert("L" if grey else "RGB"))
+    except UnidentifiedImageError as error:
+        raise UserError(f"{name} cannot be read as an image: it is none of a known kind") from error
+    except Exception as error:  # whatever a decoder raises, it is the file that is bad
+        raise UserError(f"{name} cannot be read as an image: {error}") from error
+    return cast(Pixels, pixels[None] if pixels.ndim == 2 else pixels.transpose(2, 0, 1))
 
 
 def under(folder: Path) -> list[Path]:

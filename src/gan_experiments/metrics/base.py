@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar, Protocol
@@ -12,18 +12,27 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-Sampler = Callable[[int], Tensor | tuple[Tensor, Tensor]]
-"""`sample(n)`: the next n generated images, uint8 (n, c, h, w) or float in [-1, 1], on any device.
 
-A conditional generator gives the labels int64 (n,) that it was asked for as well: (images, labels).
-"""
+class Sampler(Protocol):
+    """Generated images, one after the other."""
+
+    def __call__(self, count: int, /) -> Tensor | tuple[Tensor, Tensor]:
+        """The next `count`, uint8 (count, c, h, w) or float in [-1, 1], on any device.
+
+        A conditional generator gives the labels int64 (count,) that it was asked for as well: (images, labels).
+        """
+
+    def skip(self, count: int) -> None:
+        """Leave out the next `count`, which another rank makes."""
 
 
 class Images(Protocol):
-    """Real images: `images` uint8 (n, c, h, w) and `labels` int64 (n,) or None; `digest` names their content."""
+    """Images at hand: `labels` int64 (n,) or None; `digest` names their content."""
 
-    @property
-    def images(self) -> NDArray[np.uint8]: ...
+    def __len__(self) -> int: ...
+
+    def pieces(self, rows: NDArray[np.int64]) -> Iterable[NDArray[np.uint8]]:
+        """The images of `rows` in their order, uint8 (k, c, h, w), each piece of one size."""
 
     @property
     def labels(self) -> NDArray[np.int64] | None: ...
@@ -47,7 +56,10 @@ class Evaluation:
 
 
 class Evaluator(Protocol):
-    """Scores a sampler; deterministic for given samples, and leaves every global random state as it was."""
+    """Scores a sampler; deterministic for given samples, and leaves every global random state as it was.
+
+    All ranks of a run call it together, and share the work; the first one's evaluation counts.
+    """
 
     def __call__(self, sample: Sampler) -> Evaluation: ...
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -13,12 +13,15 @@ import torch
 from omegaconf import MISSING
 from torch import Tensor
 
+from gan_experiments import __version__, parallel
 from gan_experiments.errors import UserError
 from gan_experiments.metrics import scores, ssim
 from gan_experiments.metrics.base import Evaluation, Images, Metrics, Sampler
-from gan_experiments.metrics.features import Extraction, Extractor, Features
+from gan_experiments.metrics.features import Extraction, Extractor, Features, to_uint8
 from gan_experiments.metrics.reference import Reference, draw
 from gan_experiments.metrics.store import Store
+
+FIRST = ssim.BATCH * ssim.BATCHES  # images whose diversity is measured
 
 Figures = Callable[[Features, Reference], tuple[dict[str, float], dict[str, Any]]]
 
@@ -58,9 +61,9 @@ class FeatureMetrics(Metrics):
         paths_data: Path | None = None,
     ) -> FeatureEvaluator:
         for images in filter(None, (real, held_out)):
-            if len(images.images) < scores.FEWEST:
+            if len(images) < scores.FEWEST:
                 raise UserError(
-                    f"there are {len(images.images)} real images; metrics need at least {scores.FEWEST} "
+                    f"there are {len(images)} real images; metrics need at least {scores.FEWEST} "
                     f"(metrics=none trains without)"
                 )
         with torch.random.fork_rng(devices=[]):  # building a network draws initial weights
@@ -83,15 +86,37 @@ class FeatureEvaluator:
     def __init__(self, metrics: FeatureMetrics, real: Reference, held_out: Reference | None) -> None:
         self.metrics, self.real, self.held_out = metrics, real, held_out
 
+    @property
+    def parts(self) -> list[FeatureEvaluator]:
+        return [self]
+
     def __call__(self, sample: Sampler) -> Evaluation:
-        extraction = self.extraction()
-        for images, labels in batches(sample, self.metrics.samples, self.metrics.batch_size):
-            extraction.add(images, labels)
-        return self.evaluate(extraction.features())
+        features = extract(self.parts, sample)
+        return self.judge(features) if features is not None else Evaluation()
+
+    def judge(self, features: Sequence[Features]) -> Evaluation:
+        """Every figure of generated images from the features that each of the parts has of them."""
+        return self.evaluate(*features)
 
     def extraction(self) -> Extraction:
         """What collects generated images for `evaluate`."""
-        return Extraction(self.real.extractor, keep=ssim.BATCH * ssim.BATCHES)
+        return Extraction(self.real.extractor, keep=FIRST)
+
+    def rows(self, images: Images) -> Tensor:
+        """Which of images at hand stand in place of generated ones: `samples` at most."""
+        return draw(len(images), self.metrics.samples, self.metrics.seed)
+
+    def of(self, images: Images) -> Features:
+        """The features of the `rows` of images at hand."""
+        reference = Reference(
+            images,
+            self.real.extractor,
+            self.metrics.samples,
+            self.metrics.seed,
+            self.metrics.batch_size,
+            Store(None),
+        )
+        return reference.sample(self.metrics.samples, FIRST)
 
     def evaluate(self, generated: Features) -> Evaluation:
         """Every figure of generated images from their features."""
@@ -102,23 +127,25 @@ class FeatureEvaluator:
             "real_digest": self.real.images.digest,
             "seed": self.metrics.seed,
             "precision": "float32",
+            "version": __version__,
         }
         if generated.non_finite:
             protocol["non_finite"] = f"non-finite features: {generated.non_finite} of {total}"
             return Evaluation(dict.fromkeys(filter(None, [self.metrics.best]), math.nan), protocol)
+        if self.held_out is not None:
+            protocol["floor"] = min(len(self.held_out.rows), self.metrics.samples)
         values, counts = self._figures(generated)
         classes = self._named(scores.by_class(generated, self.real))
-        return Evaluation(values, protocol | counts, self.floor, classes)
+        within = "diversity_within_class"  # held-out images have labels also where generated ones have none
+        floor = {name: value for name, value in self.floor.items() if name != within or within in values}
+        return Evaluation(values, protocol | counts, floor, classes)
 
     @cached_property
     def floor(self) -> dict[str, float]:
         """The same figures with held-out real images, `samples` at most, in place of generated ones."""
         if self.held_out is None:
             return {}
-        rows = draw(len(self.held_out.features), self.metrics.samples, self.metrics.seed)
-        features = self.held_out.features[rows]
-        features.first = self.held_out.first(ssim.BATCH * ssim.BATCHES)
-        return self._figures(features)[0]
+        return self._figures(self.held_out.sample(self.metrics.samples, FIRST))[0]
 
     def _figures(self, generated: Features) -> tuple[dict[str, float], dict[str, Any]]:
         values: dict[str, float] = {}
@@ -127,17 +154,62 @@ class FeatureEvaluator:
             some, counts = figures(generated, self.real)
             values |= some
             protocol |= counts
-        named = self._named(values)
-        if generated.first is not None:
-            named["diversity"] = ssim.diversity(generated.first)
-        return named, protocol
+        return self._named(values) | scores.diversities(generated), protocol
 
     def _named(self, values: dict[str, Any]) -> dict[str, Any]:
         return {self.metrics.key(name): value for name, value in values.items()}
 
 
-def batches(sample: Sampler, count: int, size: int) -> Iterator[tuple[Tensor, Tensor | None]]:
-    """`count` generated images, `size` at a time, with their labels or None."""
+def extract(evaluators: Sequence[FeatureEvaluator], sample: Sampler) -> list[Features] | None:
+    """For each evaluator the features of the first `samples` of the same images, which are made once.
+
+    All ranks of a run call it together and share the work; the features come to the first, None to the others.
+    """
+    for evaluator in evaluators:
+        evaluator.real.prepare()
+        if evaluator.held_out is not None:
+            evaluator.held_out.prepare()
+    extractions = [evaluator.extraction() for evaluator in evaluators]
+    wanted = [evaluator.metrics.samples for evaluator in evaluators]
+    size = min(evaluator.metrics.batch_size for evaluator in evaluators)
+    for start, images, labels in batches(sample, max(wanted), size):
+        for extraction, count in zip(extractions, wanted, strict=True):
+            if count > start:
+                some = slice(count - start)
+                extraction.add(images[some], None if labels is None else labels[some])
+    found = [extraction.features() for extraction in extractions]
+    return [features for features in found if features is not None] or None
+
+
+def picked(sample: Sampler, rows: Sequence[int], count: int, size: int) -> dict[int, Tensor]:
+    """Some of `count` generated images by their places, uint8 (c, h, w), from a sampler that starts anew.
+
+    `size` images at a time, as when their features were extracted.
+    """
+    found: dict[int, Tensor] = {}
     for start in range(0, count, size):
-        batch = sample(min(size, count - start))
-        yield batch if isinstance(batch, tuple) else (batch, None)
+        number = min(size, count - start)
+        wanted = [row for row in rows if start <= row < start + number]
+        if not wanted:
+            sample.skip(number)
+            continue
+        batch = sample(number)
+        images, _ = to_uint8(batch[0] if isinstance(batch, tuple) else batch)
+        found |= {row: images[row - start].cpu() for row in wanted}
+    return found
+
+
+def batches(sample: Sampler, count: int, size: int) -> Iterator[tuple[int, Tensor, Tensor | None]]:
+    """This rank's share of `count` generated images, `size` at a time: the first one's place, images, labels.
+
+    Batches are never split between ranks, so that every image is computed as one process would.
+    """
+    mine = parallel.share(-(-count // size))
+    for index, start in enumerate(range(0, count, size)):
+        number = min(size, count - start)
+        if index not in mine:
+            sample.skip(number)
+            continue
+        batch = sample(number)
+        images, labels = batch if isinstance(batch, tuple) else (batch, None)
+        yield start, images, labels

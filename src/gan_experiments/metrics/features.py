@@ -10,6 +10,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from gan_experiments import parallel
+
 CPU = torch.device("cpu")
 
 
@@ -34,15 +36,32 @@ class Extractor:
 class Features:
     """Features (n, d) and logits (n, classes; (n, 0) of a network without) of n images, float32 on the CPU.
 
-    `labels` (n,): the classes of the images, where they have one. `first`: the first images, uint8.
-    `non_finite` counts images whose pixels or features are not finite numbers; their rows are left out.
+    `labels` (n,): the classes of the images, where they have one. `first`: the first images, uint8, unless their
+    sizes differ, and `first_labels` their classes. `non_finite` counts images whose pixels or features are not
+    finite numbers; their rows are left out.
     """
 
     pooled: Tensor
     logits: Tensor
     labels: Tensor | None = None
     first: Tensor | None = None
+    first_labels: Tensor | None = None
     non_finite: int = 0
+
+    @classmethod
+    def joined(cls, parts: list[Features], keep: int) -> Features:
+        """The features of consecutive parts, with `keep` first images."""
+        labels = [part.labels for part in parts if part.labels is not None]
+        first = [part.first for part in parts if part.first is not None]
+        first_labels = [part.first_labels for part in parts if part.first_labels is not None]
+        return cls(
+            torch.cat([part.pooled for part in parts]),
+            torch.cat([part.logits for part in parts]),
+            torch.cat(labels) if labels else None,
+            torch.cat(first)[:keep] if len({images.shape[1:] for images in first}) == 1 else None,
+            torch.cat(first_labels)[:keep] if first_labels else None,
+            sum(part.non_finite for part in parts),
+        )
 
     def __len__(self) -> int:
         return len(self.pooled)
@@ -82,6 +101,7 @@ class Extraction:
 
     def __init__(self, extractor: Extractor, keep: int = 0) -> None:
         self.extractor, self.keep = extractor, keep
+        self.missing = keep
         self.parts: list[Features] = []
 
     def add(self, images: Tensor, labels: Tensor | None = None) -> None:
@@ -92,24 +112,22 @@ class Extraction:
             pixels = pixels.clone(memory_format=torch.contiguous_format)
             pooled, logits = (output.float() for output in self.extractor.network(pixels))
             finite &= pooled.isfinite().all(1) & logits.isfinite().all(1)
-        first, self.keep = pixels[: self.keep].cpu(), max(0, self.keep - len(pixels))
         part = Features(
             pooled[finite].cpu(),
             logits[finite].cpu(),
             None if labels is None else labels.to(finite.device)[finite].cpu(),
-            first,
-            int((~finite).sum()),
+            non_finite=int((~finite).sum()),
         )
+        if self.missing > 0:
+            part.first = pixels[: self.missing].cpu()
+            part.first_labels = None if labels is None else labels[: self.missing].cpu()
+            self.missing -= len(part.first)
         self.parts.append(part)
 
-    def features(self) -> Features:
-        """All of them; frees the parts."""
+    def features(self) -> Features | None:
+        """All of them, of all ranks, on the first rank; None on the others. Frees what was collected."""
         parts, self.parts = self.parts, []
-        labels = [part.labels for part in parts if part.labels is not None]
-        return Features(
-            torch.cat([part.pooled for part in parts]),
-            torch.cat([part.logits for part in parts]),
-            torch.cat(labels) if labels else None,
-            torch.cat([part.first for part in parts if part.first is not None]),
-            sum(part.non_finite for part in parts),
-        )
+        everywhere = parallel.collected(parts)
+        if everywhere is None:
+            return None
+        return Features.joined([part for parts in everywhere for part in parts], self.keep)

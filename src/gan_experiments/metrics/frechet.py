@@ -9,11 +9,13 @@ import functools
 import math
 import operator
 from dataclasses import dataclass
+from functools import cached_property
 
 import torch
 from torch import Tensor
 
 BLOCK = 2000  # rows per update: rank-k updates pay from about a thousand
+STRIP = 256  # rows of a triangular matrix at a time
 
 
 @dataclass
@@ -31,7 +33,7 @@ class Moments:
         def block(rows: Tensor) -> Moments:
             mean = rows.mean(0)
             centred = rows - mean
-            return cls(len(rows), mean, centred.T @ centred)
+            return cls(len(rows), mean, symmetric_product(centred.T))
 
         return functools.reduce(operator.add, (block(b.double()) for b in torch.split(features, BLOCK)))
 
@@ -44,6 +46,11 @@ class Moments:
             count, self.mean + shift * (other.count / count), self.scatter + other.scatter + between
         )
 
+    @classmethod
+    def quarters(cls, features: Tensor) -> list[Moments]:
+        """Those of every fourth row, from the first, second, third and fourth on: together, those of all."""
+        return [cls.of(features[start::4]) for start in range(4)]
+
     @property
     def covariance(self) -> Tensor:
         """The unbiased estimate, (d, d)."""
@@ -52,42 +59,49 @@ class Moments:
 
 @dataclass
 class Gaussian:
-    """Mean, covariance and a factor (r, d) with factor^T factor = covariance, r its rank.
+    """Mean and covariance (d, d) of `count` rows.
 
-    With no more rows than dimensions the factor is the centred rows themselves: no decomposition, so that a
-    singular covariance costs no accuracy.
+    `rows` (count, d): the centred rows over sqrt(count - 1), where there are no more than dimensions.
     """
 
     count: int
     mean: Tensor
     covariance: Tensor
-    factor: Tensor
+    rows: Tensor | None = None
 
     @classmethod
     def of(cls, moments: Moments, features: Tensor | None = None) -> Gaussian:
         """The Gaussian of `moments`; `features` (n, d), the rows they are of, serve where n <= d."""
-        covariance = moments.covariance
+        rows = None
         if features is not None and len(features) <= features.shape[1]:
-            factor = (features.double() - moments.mean) / math.sqrt(len(features) - 1)
-        else:
-            factor = _factor(covariance)
-        return cls(moments.count, moments.mean, covariance, factor)
+            rows = (features.double() - moments.mean) / math.sqrt(len(features) - 1)
+        return cls(moments.count, moments.mean, moments.covariance, rows)
 
-    @property
-    def of_rows(self) -> bool:
-        return len(self.factor) == self.count
+    @cached_property
+    def cholesky(self) -> Tensor | None:
+        """The upper triangular F with F^T F = covariance; None for a singular one."""
+        if self.rows is not None:
+            return None
+        lower, failed = torch.linalg.cholesky_ex(self.covariance)
+        if failed or lower.diagonal().square().min() <= _tiny(self.covariance.diagonal()):
+            return None
+        upper: Tensor = lower.T
+        return upper
 
+    @cached_property
+    def factor(self) -> Tensor:
+        """Some F (r, d) with F^T F = covariance: the rows, Cholesky's, or scaled eigenvectors, r their number.
 
-def _factor(covariance: Tensor) -> Tensor:
-    """Cholesky's upper factor, or for a singular matrix the scaled eigenvectors of its positive eigenvalues."""
-    tiny = _tiny(covariance.diagonal())
-    lower: Tensor
-    lower, failed = torch.linalg.cholesky_ex(covariance)
-    if not failed and lower.diagonal().square().min() > tiny:
-        return lower.T
-    values, vectors = torch.linalg.eigh(covariance)
-    roots: Tensor = vectors[:, values > tiny] * values[values > tiny].sqrt()
-    return roots.T
+        Rows need no decomposition, so that a singular covariance costs no accuracy.
+        """
+        if self.rows is not None:
+            return self.rows
+        if self.cholesky is not None:
+            return self.cholesky
+        values, vectors = torch.linalg.eigh(self.covariance)
+        positive = values > _tiny(self.covariance.diagonal())
+        roots: Tensor = vectors[:, positive] * values[positive].sqrt()
+        return roots.T
 
 
 def _tiny(values: Tensor) -> Tensor:
@@ -104,13 +118,36 @@ def frechet_distance(generated: Gaussian, real: Gaussian) -> float:
 
 def _trace_root(a: Gaussian, b: Gaussian) -> float:
     """tr((S_a S_b)^(1/2)): the sum of the singular values of factor_a factor_b^T."""
+    values: Tensor
+    if a.rows is None and b.cholesky is not None:
+        values = torch.linalg.eigvalsh(_seen_by(b, a), UPLO="U")
+        if values[0] > _tiny(values):
+            return float(values.sqrt().sum())
     product = a.factor @ b.factor.T
-    if a.of_rows and b.of_rows:
+    if a.rows is not None and b.rows is not None:
         return float(torch.linalg.svdvals(product).sum())
     # The smaller Gram matrix is quicker, and as good where it has no null space (rows lose one dimension).
     wide = product if len(product) <= product.shape[1] else product.T
-    values: Tensor = torch.linalg.eigvalsh(wide @ wide.T)
+    values = torch.linalg.eigvalsh(symmetric_product(wide))
     return float(values.clamp(min=0).sqrt().sum())
+
+
+def _seen_by(real: Gaussian, generated: Gaussian) -> Tensor:
+    """F S F^T, of S and the other's factor F; of a triangular F only the upper triangle, in strips of rows."""
+    factor, covariance = real.factor, generated.covariance
+    if real.cholesky is None:
+        return factor @ covariance @ factor.T
+    found = torch.zeros_like(covariance)
+    for start in range(0, len(found), STRIP):
+        strip = factor[start : start + STRIP, start:] @ covariance[start:, start:]
+        found[start : start + STRIP, start:] = strip @ factor[start:, start:].T
+    return found
+
+
+def symmetric_product(a: Tensor) -> Tensor:
+    """a a^T of a matrix on the CPU: NumPy asks its BLAS for one half and copies the other."""
+    rows = a.numpy()
+    return torch.from_numpy(rows @ rows.T)
 
 
 def standard_error(features: Tensor, generated: Gaussian, real: Gaussian) -> float | None:
@@ -120,7 +157,9 @@ def standard_error(features: Tensor, generated: Gaussian, real: Gaussian) -> flo
     2 (m - m_r).(x - m) + (x - m)^T (I - T) (x - m), up to a constant. None where F S F^T is singular (fewer
     rows than real dimensions, a collapsed generator), since the derivative does not exist there.
     """
-    values, vectors = torch.linalg.eigh(real.factor @ generated.covariance @ real.factor.T)
+    if generated.count <= len(real.factor):
+        return None
+    values, vectors = torch.linalg.eigh(_seen_by(real, generated), UPLO="U")
     if values[0] <= _tiny(values):
         return None
     root = (vectors.T @ real.factor) * values.pow(-0.25)[:, None]  # root^T root = T
@@ -132,22 +171,21 @@ def standard_error(features: Tensor, generated: Gaussian, real: Gaussian) -> flo
     return float(torch.cat(influence).std() / math.sqrt(len(features)))
 
 
-def extrapolated(features: Tensor, real: Gaussian, error: float) -> float | None:
-    """The distance without the bias of a finite number of generated `features` (n, d): the limit n -> infinity.
+def extrapolated(quarters: list[Moments], real: Gaussian, distance: float, error: float) -> float | None:
+    """The `distance` without the bias of a finite number n of generated features: the limit n -> infinity.
 
-    With f_k the mean distance of k interleaved parts, (8 f_1 - 6 f_2 + f_4) / 3 cancels the 1/n and 1/n^2 terms
+    With f_k the mean distance of k interleaved parts (`quarters`), (8 f_1 - 6 f_2 + f_4) / 3 cancels the 1/n and 1/n^2 terms
     (Richardson). None where that law does not hold: a quarter has no more rows than the real ones have
     dimensions, or the two extrapolations over 1/n alone, from f_1, f_2 and from f_2, f_4, are further apart than
     four standard errors `error` (by simulation, the bias that is left is below one standard error then).
     """
-    if len(features) // 4 <= len(real.factor):
+    if quarters[-1].count <= len(real.factor):
         return None
-    parts = [Moments.of(features[start::4]) for start in range(4)]
-    halves = [parts[0] + parts[2], parts[1] + parts[3]]
-    levels = ([halves[0] + halves[1]], halves, parts)
-    one, two, four = (
-        sum(frechet_distance(Gaussian.of(m), real) for m in level) / len(level) for level in levels
+    halves = [quarters[0] + quarters[2], quarters[1] + quarters[3]]
+    two, four = (
+        sum(frechet_distance(Gaussian.of(m), real) for m in level) / len(level)
+        for level in (halves, quarters)
     )
-    if abs((2 * one - two) - (2 * two - four)) > 4 * error:
+    if abs((2 * distance - two) - (2 * two - four)) > 4 * error:
         return None
-    return (8 * one - 6 * two + four) / 3
+    return (8 * distance - 6 * two + four) / 3

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import torch
 from omegaconf import MISSING
 from torch import Tensor
@@ -12,7 +13,6 @@ from torch import Tensor
 from gan_experiments.data import PointSet
 from gan_experiments.errors import UserError
 from gan_experiments.metrics.base import Evaluation, Evaluator, Images, Metrics, Sampler
-from gan_experiments.metrics.evaluator import batches
 from gan_experiments.metrics.planar import captured
 
 
@@ -51,11 +51,15 @@ class ModeMetrics(Metrics):
                 "reverse_kl": found.reverse_kl,
             }
 
-        floor = {} if held_out is None else figures(torch.from_numpy(held_out.images[: self.samples]))
+        floor = (
+            {}
+            if held_out is None
+            else figures(torch.from_numpy(*held_out.pieces(np.arange(min(self.samples, len(held_out))))))
+        )
 
         def evaluate(sample: Sampler) -> Evaluation:
-            ((points, _),) = batches(sample, self.samples, self.samples)
-            return Evaluation(figures(points), protocol, floor)
+            made = sample(self.samples)
+            return Evaluation(figures(made[0] if isinstance(made, tuple) else made), protocol, floor)
 
         return evaluate
 

@@ -15,40 +15,59 @@ from torch import Tensor
 
 NEAREST = 3  # of precision and recall, as published
 NEAREST_DENSITY = 5  # of density and coverage, as published
-BLOCK = 1 << 22  # distances in memory at a time
+TILE = 1024  # features on either side whose distances are in memory at a time
 PAIRS = 1 << 17  # numbers in the cache at a time when pairs are compared again
 SPARE = 4  # neighbours beyond the k-th that are measured exactly to find the k-th
 SLACK = {torch.float32: 1e-5, torch.float64: 1e-13}  # of |x|^2 + |y|^2: more than a product may be off by
 
 
 @dataclass
-class Block:
-    """Squared distances (rows, columns) from consecutive rows, the first being `start`, and how far each may be off."""
+class Tile:
+    """Squared distances (rows, columns) of consecutive features, and how far each may be off.
 
-    start: int
+    `row` and `column` are the first ones' numbers.
+    """
+
+    row: int
+    column: int
     squared: Tensor
     slack: Tensor
 
+    @property
+    def rows(self) -> slice:
+        return slice(self.row, self.row + self.squared.shape[0])
+
+    @property
+    def columns(self) -> slice:
+        return slice(self.column, self.column + self.squared.shape[1])
+
 
 class Cloud:
-    """Features (n, d) about a `centre` (d,) that keeps their norms, and so rounding errors, small."""
+    """Features (n, d) about a `centre` (d,), which keeps their norms, and so rounding errors, small.
+
+    Distances are computed in the centre's dtype.
+    """
 
     def __init__(self, features: Tensor, centre: Tensor) -> None:
         self.features, self.centre = features, centre
-        self.centred = features - centre
-        self.norms = self.centred.square().sum(1)
+        self.norms = torch.cat(
+            [self._centred(start).square().sum(1) for start in range(0, len(features), TILE)]
+        )
 
     def __len__(self) -> int:
         return len(self.features)
 
-    def blocks(self, other: Cloud) -> Iterator[Block]:
-        """The squared distances from these features to those of `other`."""
-        step = max(1, BLOCK // len(other))
-        for start in range(0, len(self), step):
-            rows = slice(start, start + step)
-            scale = self.norms[rows, None] + other.norms
-            squared = torch.addmm(scale, self.centred[rows], other.centred.T, alpha=-2)
-            yield Block(start, squared, scale.mul_(SLACK[scale.dtype]))
+    def _centred(self, start: int) -> Tensor:
+        return self.features[start : start + TILE].to(self.centre.dtype) - self.centre
+
+    def tiles(self, other: Cloud) -> Iterator[Tile]:
+        """The squared distances to the features of `other`; to its own, only those on and above the diagonal."""
+        for row in range(0, len(self), TILE):
+            x, norms = self._centred(row), self.norms[row : row + TILE, None]
+            for column in range(row if other is self else 0, len(other), TILE):
+                scale = norms + other.norms[column : column + TILE]
+                squared = torch.addmm(scale, x, other._centred(column).T, alpha=-2)
+                yield Tile(row, column, squared, scale.mul_(SLACK[scale.dtype]))
 
     def exactly(self, rows: Tensor, other: Cloud, columns: Tensor) -> Tensor:
         """Squared distances of the pairs (rows[i], columns[i]), float64, from differences."""
@@ -60,13 +79,13 @@ class Cloud:
             squared[pairs] = difference.square().sum(1)
         return squared
 
-    def inside(self, block: Block, other: Cloud, limits: Tensor) -> Tensor:
-        """Whether the distances of `block` are at most `limits`, float64, (1, columns) or (rows, 1): exactly."""
-        margin = limits.to(block.squared.dtype) - block.squared
+    def inside(self, tile: Tile, other: Cloud, limits: Tensor) -> Tensor:
+        """Whether the distances of `tile` are at most `limits`, float64, (1, columns) or (rows, 1): exactly."""
+        margin = limits.to(tile.squared.dtype) - tile.squared
         inside = margin >= 0
-        rows, columns = (margin.abs_() <= block.slack).nonzero().unbind(1)
+        rows, columns = (margin.abs_() <= tile.slack).nonzero().unbind(1)
         limit = limits.expand_as(inside)[rows, columns]
-        inside[rows, columns] = self.exactly(rows + block.start, other, columns) <= limit
+        inside[rows, columns] = self.exactly(rows + tile.row, other, columns + tile.column) <= limit
         return inside
 
 
@@ -82,28 +101,59 @@ class Manifold:
     def of(cls, features: Tensor, centre: Tensor | None = None) -> Manifold:
         """The manifold of `features`, by default about their mean; raises ValueError for fewer than six."""
         cloud = Cloud(features, features.mean(0) if centre is None else centre)
-        nearest = _nearest(cloud, cloud, NEAREST_DENSITY + 1)  # the first is the feature itself
-        return cls(cloud, nearest[:, NEAREST], nearest[:, NEAREST_DENSITY])
+        squared, _ = _nearest(cloud, cloud, NEAREST_DENSITY + 1)  # the first is the feature itself
+        return cls(cloud, squared[:, NEAREST], squared[:, NEAREST_DENSITY])
 
 
-def _nearest(cloud: Cloud, others: Cloud, count: int) -> Tensor:
-    """The `count` smallest squared distances (n, count) from each feature to `others`, ascending, float64."""
+def nearest(features: Tensor, others: Tensor, count: int) -> tuple[Tensor, Tensor]:
+    """Distances and places (n, count) of the `count` nearest of `others` (m, d) to each of `features` (n, d)."""
+    centre = others.mean(0)
+    squared, places = _nearest(Cloud(features, centre), Cloud(others, centre), count)
+    return squared.sqrt(), places
+
+
+def _nearest(cloud: Cloud, others: Cloud, count: int) -> tuple[Tensor, Tensor]:
+    """The `count` smallest squared distances (n, count) from each feature to `others`, ascending, float64.
+
+    With them, the places of those others.
+    """
     if count > len(others):
         raise ValueError(f"{len(others)} features have no {count} nearest")
-    kept = min(count + SPARE, len(others))
-    found = []
-    for block in cloud.blocks(others):
-        floor, columns = (block.squared - block.slack).topk(kept, dim=1, largest=False, sorted=True)
-        rows = torch.arange(len(floor), device=floor.device)
-        exact = cloud.exactly(rows.repeat_interleave(kept) + block.start, others, columns.flatten())
-        exact = exact.view(-1, kept).sort(dim=1).values[:, :count]
-        # Those not kept are no nearer than the last floor.
-        unsure = rows[exact[:, -1] > floor[:, -1].clamp(min=0)]
-        if kept < len(others) and floor.dtype == torch.float32 and len(unsure):
-            doubtful = Cloud(cloud.features[unsure + block.start].double(), cloud.centre.double())
-            exact[unsure] = _nearest(doubtful, Cloud(others.features.double(), others.centre.double()), count)
-        found.append(exact)
-    return torch.cat(found)
+    candidates = _Candidates(cloud, min(count + SPARE, len(others)))
+    for tile in cloud.tiles(others):
+        floor = tile.squared.sub_(tile.slack)
+        candidates.offer(tile.rows, floor, tile.column)
+        if cloud is others and tile.row != tile.column:
+            candidates.offer(tile.columns, floor.T, tile.row)
+    floor, places = candidates.floor, candidates.places
+    rows = torch.arange(len(cloud), device=floor.device)
+    exact = cloud.exactly(rows.repeat_interleave(places.shape[1]), others, places.flatten())
+    exact, order = exact.view_as(places).sort(dim=1)
+    exact, places = exact[:, :count], places.gather(1, order)[:, :count]
+    # Those not kept are no nearer than the last floor.
+    unsure = rows[exact[:, -1] > floor[:, -1].clamp(min=0)]
+    if floor.shape[1] < len(others) and floor.dtype == torch.float32 and len(unsure):
+        centre = cloud.centre.double()
+        doubtful = Cloud(cloud.features[unsure], centre), Cloud(others.features, centre)
+        exact[unsure], places[unsure] = _nearest(*doubtful, count)
+    return exact, places
+
+
+class _Candidates:
+    """The `count` smallest of the distances that each feature of a cloud was offered, ascending."""
+
+    def __init__(self, cloud: Cloud, count: int) -> None:
+        self.floor = cloud.norms.new_full((len(cloud), count), torch.inf)
+        self.places = torch.zeros(len(cloud), count, dtype=torch.int64, device=cloud.norms.device)
+
+    def offer(self, rows: slice, distances: Tensor, first: int) -> None:
+        """`distances` (rows, others) from the features `rows` to consecutive others, the first being `first`."""
+        count = self.floor.shape[1]
+        found, places = distances.topk(min(count, distances.shape[1]), dim=1, largest=False)
+        values = torch.cat([self.floor[rows], found], 1)
+        everywhere = torch.cat([self.places[rows], places + first], 1)
+        self.floor[rows], order = values.topk(count, dim=1, largest=False, sorted=True)
+        self.places[rows] = everywhere.gather(1, order)
 
 
 @dataclass
@@ -123,18 +173,18 @@ def neighbours(generated: Tensor, real: Manifold) -> Neighbours:
     around a generated feature, over k. Coverage: real balls with a generated feature inside.
     """
     ours = Manifold.of(generated, real.cloud.centre)
-    precise, density = 0, 0
+    precise = torch.zeros(len(generated), dtype=torch.bool, device=generated.device)
     recalled = torch.zeros(len(real.cloud), dtype=torch.bool, device=generated.device)
-    covered = recalled.clone()
-    for block in ours.cloud.blocks(real.cloud):
-        rows = slice(block.start, block.start + len(block.squared))
-        precise += int(ours.cloud.inside(block, real.cloud, real.third[None]).any(1).sum())
-        recalled |= ours.cloud.inside(block, real.cloud, ours.third[rows, None]).any(0)
-        near = ours.cloud.inside(block, real.cloud, real.fifth[None])
+    covered, density = recalled.clone(), 0
+    for tile in ours.cloud.tiles(real.cloud):
+        rows, columns = tile.rows, tile.columns
+        precise[rows] |= ours.cloud.inside(tile, real.cloud, real.third[None, columns]).any(1)
+        recalled[columns] |= ours.cloud.inside(tile, real.cloud, ours.third[rows, None]).any(0)
+        near = ours.cloud.inside(tile, real.cloud, real.fifth[None, columns])
         density += int(near.sum())
-        covered |= near.any(0)
+        covered[columns] |= near.any(0)
     return Neighbours(
-        precision=precise / len(generated),
+        precision=float(precise.double().mean()),
         recall=float(recalled.double().mean()),
         density=density / (NEAREST_DENSITY * len(generated)),
         coverage=float(covered.double().mean()),

@@ -7,7 +7,9 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from tqdm import tqdm
 
+from gan_experiments import parallel
 from gan_experiments.errors import RunError
 from gan_experiments.metrics import kernel
 from gan_experiments.metrics.base import Images
@@ -31,7 +33,7 @@ def drawn(features: Tensor, limit: int, seed: int) -> Tensor:
 
 
 class Reference:
-    """Statistics of at most `limit` real images over one extractor, kept in `store`."""
+    """Statistics of at most `limit` images at hand over one extractor, kept in `store`."""
 
     def __init__(
         self,
@@ -44,29 +46,45 @@ class Reference:
     ) -> None:
         self.images, self.extractor, self.store = images, extractor, store
         self.seed, self.batch_size = seed, batch_size
-        self.rows = draw(len(images.images), limit, seed)
+        self.rows = draw(len(images), limit, seed)
 
     @cached_property
     def _key(self) -> dict[str, Any]:
-        drawn = {"count": len(self.rows), "of": len(self.images.images)}
-        if len(self.rows) < len(self.images.images):
+        drawn = {"count": len(self.rows), "of": len(self.images)}
+        if len(self.rows) < len(self.images):
             drawn["seed"] = self.seed
         return {"images": self.images.digest, "rows": drawn, "extractor": self.extractor.protocol}
 
+    def prepare(self) -> None:
+        """Let all ranks of a run, which call this together, share the making of the first one's features."""
+        if parallel.world_size() == 1:
+            return
+        key = {"what": "features", **self._key}
+        if not parallel.decided(lambda: key in self.store):
+            found = self._extract()
+            if parallel.rank() == 0:
+                self.store.get(key, lambda: found)
+
+    def _extract(self) -> dict[str, Any]:
+        """The features, on the first rank."""
+        extraction = Extraction(self.extractor)
+        pieces = torch.split(self.rows, self.batch_size)
+        hidden = None if parallel.rank() == 0 else True  # else shown where there is a terminal
+        with tqdm(total=len(self.rows), unit="image", desc="features", leave=False, disable=hidden) as bar:
+            for index in parallel.share(len(pieces)):
+                for images in self.images.pieces(pieces[index].numpy()):
+                    extraction.add(torch.from_numpy(images))
+                bar.update(len(pieces[index]))
+        found = extraction.features()
+        broken = parallel.decided(lambda: found.non_finite if found is not None else 0)
+        if broken:
+            raise RunError(f"the features of {broken} of {len(self.rows)} images are not finite")
+        return {} if found is None else {"pooled": found.pooled.numpy(), "logits": found.logits.numpy()}
+
     @cached_property
     def features(self) -> Features:
-        def make() -> dict[str, Any]:
-            extraction = Extraction(self.extractor)
-            for rows in torch.split(self.rows, self.batch_size):
-                extraction.add(torch.from_numpy(self.images.images[rows.numpy()]))
-            found = extraction.features()
-            if found.non_finite:
-                raise RunError(
-                    f"the features of {found.non_finite} of {len(self.rows)} real images are not finite"
-                )
-            return {"pooled": found.pooled.numpy(), "logits": found.logits.numpy()}
-
-        arrays = self.store.get({"what": "features", **self._key}, make)
+        """Of all the images; several ranks call `prepare` before, and only the first asks for them."""
+        arrays = self.store.get({"what": "features", **self._key}, self._extract)
         pooled, logits = (torch.from_numpy(arrays[name]) for name in ("pooled", "logits"))
         labels = self.images.labels
         return Features(
@@ -114,6 +132,13 @@ class Reference:
             return False
         return float((logits.argmax(1) == labels).double().mean()) >= 0.9
 
-    def first(self, count: int) -> Tensor:
-        """The first `count` of the images, at most, uint8."""
-        return torch.from_numpy(self.images.images[self.rows[:count].numpy()])
+    def sample(self, limit: int, keep: int) -> Features:
+        """The features of `limit` of the images, at most, with `keep` first images: as if they were generated."""
+        features = self.features[draw(len(self.features), limit, self.seed)]
+        rows = self.rows[:keep].numpy()
+        pieces = [torch.from_numpy(images) for images in self.images.pieces(rows)]
+        if len({piece.shape[1:] for piece in pieces}) == 1:
+            features.first = torch.cat(pieces)
+            labels = self.images.labels
+            features.first_labels = None if labels is None else torch.from_numpy(labels[rows])
+        return features

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import functools
 import math
+import operator
 from typing import Any
 
-from gan_experiments.metrics import kernel, neighbours
+from gan_experiments.metrics import kernel, neighbours, ssim
 from gan_experiments.metrics.classes import SPLITS, histogram, inception_score, kl_to_uniform
 from gan_experiments.metrics.features import Features
 from gan_experiments.metrics.frechet import Gaussian, Moments, extrapolated, frechet_distance, standard_error
@@ -23,12 +25,13 @@ def distances(generated: Features, real: Reference) -> tuple[Values, dict[str, A
     Where they hold, also `fd_se`, the standard error of fd over draws of the generated images, and
     `fd_unbiased`, its limit for infinitely many of them.
     """
-    gaussian = Gaussian.of(Moments.of(generated.pooled), generated.pooled)
+    quarters = Moments.quarters(generated.pooled)
+    gaussian = Gaussian.of(functools.reduce(operator.add, quarters), generated.pooled)
     values = {"fd": frechet_distance(gaussian, real.gaussian)}
     error = standard_error(generated.pooled, gaussian, real.gaussian)
     if error is not None:
         values["fd_se"] = error
-        limit = extrapolated(generated.pooled, real.gaussian, error)
+        limit = extrapolated(quarters, real.gaussian, values["fd"], error)
         if limit is not None:
             values["fd_unbiased"] = limit
     subset = min(kernel.SUBSET, len(generated), len(real.features))
@@ -64,6 +67,21 @@ def classes(generated: Features, real: Reference) -> tuple[Values, dict[str, Any
         values["mode_kl"] = kl_to_uniform(modes)
         protocol["mode_histogram"] = modes.tolist()
     return values, protocol
+
+
+def diversities(generated: Features) -> Values:
+    """`diversity`, 1 - MS-SSIM of the first images, and with labels `diversity_within_class`.
+
+    Nothing for images of different sizes.
+    """
+    if generated.first is None:
+        return {}
+    values = {"diversity": ssim.diversity(generated.first)}
+    if generated.first_labels is not None:
+        within = ssim.diversity(generated.first, generated.first_labels)
+        if math.isfinite(within):  # else no batch has two images of one class
+            values["diversity_within_class"] = within
+    return values
 
 
 def by_class(generated: Features, real: Reference) -> dict[str, list[float]]:

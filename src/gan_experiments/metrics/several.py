@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,8 +11,9 @@ import torch
 from omegaconf import MISSING
 
 from gan_experiments.errors import UserError
-from gan_experiments.metrics.base import Evaluation, Evaluator, Images, Metrics, Sampler
-from gan_experiments.metrics.evaluator import FeatureEvaluator, FeatureMetrics, batches
+from gan_experiments.metrics.base import Evaluation, Images, Metrics, Sampler
+from gan_experiments.metrics.evaluator import FeatureEvaluator, FeatureMetrics, extract
+from gan_experiments.metrics.features import Features
 
 
 @dataclass
@@ -37,34 +39,37 @@ class Several(Metrics):
         device: torch.device,
         held_out: Images | None = None,
         paths_data: Path | None = None,
-    ) -> Evaluator:
-        evaluators: dict[str, FeatureEvaluator] = {
-            name: part.evaluator(real, device, held_out, paths_data) for name, part in self.parts.items()
-        }
-        return lambda sample: _evaluate(evaluators, sample)
+    ) -> SeveralEvaluators:
+        return SeveralEvaluators(
+            {name: part.evaluator(real, device, held_out, paths_data) for name, part in self.parts.items()}
+        )
 
     @property
     def best(self) -> str | None:
         return next((part.best for part in self.parts.values() if part.best), None)
 
 
-def _evaluate(evaluators: dict[str, FeatureEvaluator], sample: Sampler) -> Evaluation:
-    """Each evaluator sees the first `samples` of the same images; protocols stand under the parts' names."""
-    wanted = {name: evaluator.metrics for name, evaluator in evaluators.items()}
-    extractions = {name: evaluator.extraction() for name, evaluator in evaluators.items()}
-    count = max(metrics.samples for metrics in wanted.values())
-    size, seen = min(metrics.batch_size for metrics in wanted.values()), 0
-    for images, labels in batches(sample, count, size):
-        for name, extraction in extractions.items():
-            missing = wanted[name].samples - seen
-            if missing > 0:
-                extraction.add(images[:missing], None if labels is None else labels[:missing])
-        seen += len(images)
-    together = Evaluation()
-    for name, extraction in extractions.items():
-        evaluation = evaluators[name].evaluate(extraction.features())
-        together.values |= evaluation.values
-        together.floor |= evaluation.floor
-        together.classes |= evaluation.classes
-        together.protocol[name] = evaluation.protocol
-    return together
+@dataclass
+class SeveralEvaluators:
+    """Several evaluators over the same images; each one's protocol stands under its name."""
+
+    named: dict[str, FeatureEvaluator]
+
+    @property
+    def parts(self) -> list[FeatureEvaluator]:
+        return list(self.named.values())
+
+    def __call__(self, sample: Sampler) -> Evaluation:
+        features = extract(self.parts, sample)
+        return self.judge(features) if features is not None else Evaluation()
+
+    def judge(self, features: Sequence[Features]) -> Evaluation:
+        """Every figure of generated images from the features that each of the parts has of them."""
+        together = Evaluation()
+        for (name, evaluator), some in zip(self.named.items(), features, strict=True):
+            evaluation = evaluator.evaluate(some)
+            together.values |= evaluation.values
+            together.floor |= evaluation.floor
+            together.classes |= evaluation.classes
+            together.protocol[name] = evaluation.protocol
+        return together

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import torch
 from omegaconf import MISSING
 from torch import Tensor
@@ -44,18 +45,19 @@ class StackedDigits(Metrics):
         held_out: Images | None = None,
         paths_data: Path | None = None,
     ) -> Evaluator:
-        if real.images.shape[1] != 3:
-            raise UserError(
-                f"metrics=stacked needs images of 3 colours, a digit in each, not {real.images.shape[1]}"
-            )
+        (one,) = real.pieces(np.arange(1))
+        if one.shape[1] != 3:
+            raise UserError(f"metrics=stacked needs images of 3 colours, a digit in each, not {one.shape[1]}")
         with torch.random.fork_rng(devices=[]):
             extractor = lenet.extractor().on(device)
 
         def evaluate(sample: Sampler) -> Evaluation:
             extraction = Extraction(extractor)
-            for images, _ in batches(sample, self.samples, self.batch_size):
+            for _, images, _ in batches(sample, self.samples, self.batch_size):
                 extraction.add(images.flatten(0, 1)[:, None])
             found = extraction.features()
+            if found is None:  # not the first rank
+                return Evaluation()
             protocol = extractor.protocol | {"generated": self.samples, "modes": MODES}
             if found.non_finite:
                 protocol["non_finite"] = (

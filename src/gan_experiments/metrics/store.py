@@ -35,19 +35,32 @@ class Store:
         """The store of the data under `paths_data`."""
         return cls(cache.folder(paths_data) / "metrics" if paths_data is not None else None)
 
+    def __contains__(self, key: Mapping[str, object]) -> bool:
+        text = _text(key)
+        found = text in self._seen or (self.folder and _read(_entry(self.folder, text), text) is not None)
+        return bool(found)
+
     def get(self, key: Mapping[str, object], make: Callable[[], Arrays]) -> Arrays:
         """The arrays of `key`, mapped from disk, or made and kept; not to be written to.
 
         An entry that cannot be read is made again; a folder that cannot be written to is done without.
         """
-        text = json.dumps({"version": VERSION, **key}, sort_keys=True, indent=1)
+        text = _text(key)
         if text not in self._seen:
             self._seen[text] = make() if self.folder is None else _kept(self.folder, text, make)
         return self._seen[text]
 
 
+def _text(key: Mapping[str, object]) -> str:
+    return json.dumps({"version": VERSION, **key}, sort_keys=True, indent=1)
+
+
+def _entry(folder: Path, text: str) -> Path:
+    return folder / hashlib.sha256(text.encode()).hexdigest()[:32]
+
+
 def _kept(folder: Path, text: str, make: Callable[[], Arrays]) -> Arrays:
-    entry = folder / hashlib.sha256(text.encode()).hexdigest()[:32]
+    entry = _entry(folder, text)
     arrays = _read(entry, text)
     if arrays is not None:
         return arrays

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from omegaconf import OmegaConf
+from omegaconf import DictConfig, OmegaConf
 from torch import Tensor, nn
 
 from gan_experiments.components import find
@@ -19,16 +19,27 @@ from gan_experiments.noise import Noise
 from gan_experiments.training import checkpoint
 from gan_experiments.types import ImageShape
 
-GROUPS = ("model", "network", "loss")
+GROUPS = ("model", "network", "loss")  # what sampling needs
+MEASURES = ("data", "metrics", "gpu")  # what evaluating needs besides
 
 
 def describe(config: Config) -> dict[str, Any]:
     """What a checkpoint says of itself: the classes to build and the shape of the images."""
     shape = config.data.shape
-    return {
-        "classes": {group: class_name(getattr(config, group)) for group in GROUPS},
-        "shape": dataclasses.asdict(shape),
-    }
+    found = {group: class_name(getattr(config, group)) for group in GROUPS}
+    for group in MEASURES:
+        found |= classes(getattr(config, group), group)
+    return {"classes": found, "shape": dataclasses.asdict(shape)}
+
+
+def classes(component: object, place: str) -> dict[str, str]:
+    """The class of a component and of those in its dictionaries (metrics.parts.lenet), by their places."""
+    found = {place: class_name(component)}
+    for field, value in vars(component).items():
+        for name, part in value.items() if isinstance(value, dict) else ():
+            if dataclasses.is_dataclass(part):
+                found |= classes(part, f"{place}.{field}.{name}")
+    return found
 
 
 def class_name(component: object) -> str:
@@ -49,24 +60,46 @@ class Restored:
         state = checkpoint.load(path, device)
         self.record: dict[str, Any] = state["record"]
         self.step: int = state["engine"]["step"]
+        self.images_seen: int = state["engine"]["images_seen"]
+        self.ema: float = self.record["config"]["train"]["ema"] if state["engine"]["ema"] else 0
         self.device = device
+        self.path, self.modules = path, tuple(modules)
+        self.classes: dict[str, str] = state["describe"]["classes"]
         self.shape = ImageShape(**state["describe"]["shape"])
-        parts: dict[str, Any] = {}
-        for group, name in state["describe"]["classes"].items():
-            module = name.rpartition(".")[0]
-            if module and module not in modules:
-                raise UserError(f"{path} uses {name}; if you trust it, add --module {module}")
-            schema = OmegaConf.structured(find(group, name))
-            parts[group] = OmegaConf.to_object(OmegaConf.merge(schema, self.record["config"][group]))
+        parts: dict[str, Any] = {group: OmegaConf.to_object(self.settings(group)) for group in GROUPS}
         self.model: Model = parts["model"]
         self.networks: dict[str, nn.Module] = self.model.build(parts["network"], parts["loss"], self.shape)
         for name, network in self.networks.items():
             network.load_state_dict(state["engine"]["ema"].get(name, state["engine"]["networks"][name]))
             network.to(device).eval()
 
-    def latents(self, samples: int, seed: int) -> Tensor:
-        """`samples` draws from the model's prior, shape (samples, latent_dim)."""
-        return self.model.latents(Noise(seed, self.device, split=False), samples)
+    def settings(self, group: str) -> DictConfig:
+        """What the run was told of a group (model, data, metrics, ...), typed; raises UserError."""
+        if group not in self.classes:
+            raise UserError(f"{self.path} does not say which {group} it was trained with: add {group}=NAME")
+        found = OmegaConf.create({group: self.record["config"][group]})
+        for place, name in self.classes.items():
+            if place.partition(".")[0] != group:
+                continue
+            module = name.rpartition(".")[0]
+            if module and module not in self.modules:
+                raise UserError(f"{self.path} uses {name}; if you trust it, add --module {module}")
+            typed = OmegaConf.merge(OmegaConf.structured(find(group, name)), OmegaConf.select(found, place))
+            OmegaConf.update(found, place, typed, merge=False)
+        settings: DictConfig = found[group]
+        return settings
+
+    def latents(self, samples: int, seed: int, label: int | None = None) -> Tensor:
+        """`samples` draws from the model's prior, (samples, d); `label` asks for one class.
+
+        Raises UserError where there is no such class, or the model is told none.
+        """
+        latents = self.model.latents(Noise(seed, self.device, split=False), samples)
+        if label is None:
+            return latents
+        if self.model.labels(latents) is not None and not 0 <= label < self.shape.classes:
+            raise UserError(f"the classes are 0 to {self.shape.classes - 1}, so there is no {label}")
+        return self.model.told(latents, torch.full((samples,), label, device=self.device))
 
     @torch.no_grad()
     def generate(self, latents: Tensor, batch_size: int = 256) -> Tensor:

@@ -18,9 +18,8 @@ from gan_experiments.config import Config
 from gan_experiments.data.loader import Loader
 from gan_experiments.data.transforms import to_float
 from gan_experiments.errors import Interrupted, RunError, UserError
-from gan_experiments.metrics.base import Evaluator
 from gan_experiments.noise import Noise
-from gan_experiments.training import checkpoint, separability
+from gan_experiments.training import checkpoint, evaluate, separability
 from gan_experiments.training.engine import Engine
 from gan_experiments.training.recorder import Recorder
 from gan_experiments.training.restore import describe
@@ -74,7 +73,8 @@ class Run:
         self.metrics: dict[str, float] = {}
         if config.resume is not None:
             self._resume(Path(config.resume))
-        self.evaluator = self._evaluator() if self.chief else None
+        root = Path(config.paths.data)
+        self.evaluator = evaluate.evaluator(config.metrics, config.data, self.real, root, self.device)
         self.began = time.monotonic()
         self.saved = self.engine.step if config.resume is not None else -1
 
@@ -92,13 +92,6 @@ class Run:
             ):
                 network.compile()
         return networks
-
-    def _evaluator(self) -> Evaluator:
-        """Against the training split; the test split in place of samples gives the floor of every figure."""
-        data, metrics, root = self.config.data, self.config.metrics, Path(self.config.paths.data)
-        held_out = data.load("test", root) if metrics.needs_held_out and "test" in data.splits() else None
-        evaluator: Evaluator = metrics.evaluator(self.real, self.device, held_out, root)
-        return evaluator
 
     def _resume(self, path: Path) -> None:
         state = checkpoint.load(path)
@@ -186,7 +179,8 @@ class Run:
         """The grid from fixed latents, and how separable the discriminator's scores are."""
         if self.recorder is None:
             return
-        samples = self.engine.generate(self._latents("grid", self.view.shown))
+        latents = self.model.shown(self._latents("grid", self.view.shown))
+        samples = self.engine.generate(latents)
         picture = self.view.picture(samples, self.engine.scores)
         self.recorder.picture("samples/fixed_latents", step, picture, file="step")
         real = self._real(self.view.shown)
@@ -213,12 +207,10 @@ class Run:
         return torch.cat([part for part in parts if part is not None]) if parts[0] is not None else None
 
     def _evaluate(self, step: int) -> None:
-        if self.recorder is None or self.evaluator is None:
-            return
-        noise = Noise(getattr(self.config.metrics, "seed", 0), self.device, split=False)
-
-        evaluation = self.evaluator(lambda count: self.engine.generate(self.model.latents(noise, count)))
-        if not evaluation.values:
+        """The figures of now; all ranks share the work, and the first keeps the record."""
+        samples = evaluate.Samples(self.model, self.engine.generate, self.config.metrics, self.device)
+        evaluation = self.evaluator(samples)
+        if self.recorder is None or not evaluation.values:
             return
         self.metrics = evaluation.values
         self.recorder.evaluation(
@@ -226,13 +218,7 @@ class Run:
                 "step": step,
                 "images_seen": self.engine.images_seen,
                 "seconds": round(self._seconds(), 2),
-                "metrics": evaluation.values,
-                "floor": evaluation.floor,
-                "protocol": {
-                    **evaluation.protocol,
-                    "ema": self.config.train.ema if self.engine.ema else 0,
-                    "split": "train",
-                },
+                **evaluate.record(evaluation, self.config.train.ema if self.engine.ema else 0),
             }
         )
         key = self.config.metrics.best

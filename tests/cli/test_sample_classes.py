@@ -1,0 +1,78 @@
+"""`gan-sample` of a model that is told the class."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+import tiny
+from gan_experiments.cli import sample
+from gan_experiments.training.restore import Restored
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    from gan_experiments.training import run
+
+    config, record = tiny.compose(
+        "model=conditional_san", "network=mlp", "data.image_size=16", "train.steps=1"
+    )
+    folder = tmp_path_factory.mktemp("told")
+    run(config, folder, record)
+    return folder
+
+
+def call(monkeypatch: pytest.MonkeyPatch, *arguments: object) -> int:
+    monkeypatch.setattr(sys, "argv", ["gan-sample", *map(str, arguments)])
+    return sample.main()
+
+
+def files(folder: Path) -> list[Any]:
+    return [np.asarray(Image.open(path)) for path in sorted(folder.glob("*.png"))]
+
+
+def test_a_class_can_be_asked_for(trained: Path, tmp_path: Path, monkeypatch: Any) -> None:
+    for label in (3, 4):
+        assert (
+            call(monkeypatch, trained, "--images", 5, "--label", label, "--output", tmp_path / str(label))
+            == 0
+        )
+    restored = Restored(trained / "checkpoints" / "last.pt", torch.device("cpu"))
+    latents = restored.latents(5, 0, label=3)
+    assert restored.model.labels(latents).tolist() == [3] * 5
+    expected = (restored.generate(latents).float() * 127.5 + 128).clamp(0, 255).to(torch.uint8)[:, 0].numpy()
+    assert np.array_equal(np.stack(files(tmp_path / "3")), expected)
+    assert not np.array_equal(np.stack(files(tmp_path / "4")), expected)
+
+
+def test_a_walk_keeps_its_class(trained: Path, tmp_path: Path, monkeypatch: Any) -> None:
+    restored = Restored(trained / "checkpoints" / "last.pt", torch.device("cpu"))
+    start, end = restored.latents(4, 0)[:, None].chunk(2)
+    way = restored.model.between(start, end, torch.linspace(0, 1, 5)[:, None])
+    labels = restored.model.labels(way.flatten(0, 1)).view(2, 5)
+    assert torch.equal(labels, labels[:, :1].expand(-1, 5))
+    size = restored.model.latent_dim
+    torch.testing.assert_close(way[:, 0, :size], start[:, 0, :size])
+    torch.testing.assert_close(way[:, -1, :size], end[:, 0, :size])
+    assert call(monkeypatch, trained, "--interpolate", 2, "--label", 1, "--output", tmp_path / "x.png") == 0
+
+
+def test_a_class_that_is_not_there(trained: Path, monkeypatch: Any, capsys: Any) -> None:
+    assert call(monkeypatch, trained, "--label", 10) == 2
+    assert "the classes are 0 to 9, so there is no 10" in capsys.readouterr().err
+
+
+def test_a_model_that_is_not_told(tmp_path: Path, monkeypatch: Any, capsys: Any) -> None:
+    from gan_experiments.training import run
+
+    config, record = tiny.compose("model=gan", "data.image_size=16", "train.steps=1")
+    run(config, tmp_path, record)
+    capsys.readouterr()
+    assert call(monkeypatch, tmp_path, "--label", 1) == 2
+    assert "not told which class" in capsys.readouterr().err
