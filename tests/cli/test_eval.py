@@ -39,7 +39,7 @@ def trained(place: Path) -> Path:
     """A run of four steps, evaluated after two and four."""
     from gan_experiments.training import run
 
-    folder = place / "run"
+    folder = place / "model=san,seed=0"  # as a sweep names it
     folder.mkdir()
     config, record = tiny.compose(*RUN, f"paths.data={place / 'data'}")
     run(config, folder, record)

@@ -84,7 +84,7 @@ def main() -> int:
 def run() -> None:
     arguments, more = parser().parse_known_args()  # argparse leaves the settings behind an option
     words = arguments.words + more
-    run = None if arguments.folders else next((word for word in words if "=" not in word), None)
+    run = None if arguments.folders else next(filter(names_run, words), None)
     settings = [word for word in words if word != run]
     check(arguments, run, settings)
     if arguments.samples is not None:
@@ -100,6 +100,11 @@ def run() -> None:
         from gan_experiments.cli.evaluation import of_checkpoint
 
         of_checkpoint(checkpoint, arguments, settings)
+
+
+def names_run(word: str) -> bool:
+    """Whether a word is no setting: the folders of a sweep's runs have `=` in their names."""
+    return "=" not in word or Path(word).exists()
 
 
 def check(arguments: argparse.Namespace, run: str | None, settings: list[str]) -> None:
