@@ -103,10 +103,15 @@ def test_folder_npz_and_lenet_train(tmp_path: Path, gan_train: Any) -> None:
     small = ["model=gan", "data.image_size=16", "metrics=none"]
     finished(gan_train("data=folder", "data.path=pictures", *small))
     finished(gan_train("data=npz", "data.path=images.npz", "data.num_classes=3", *small))
-    folder = gan_train("model=gan", "metrics=lenet", "metrics.samples=20", "metrics.real=30")
-    rows = [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
-    assert {"fd_lenet", "kid_lenet", "precision_lenet", "recall_lenet"} <= set(rows[-1]["metrics"])
-    assert (folder / "checkpoints" / "best.pt").is_file()
+    part = "metrics.parts.lenet"
+    for settings in (
+        ["metrics=lenet", "metrics.samples=20", "metrics.real=30"],
+        ["metrics=lenet+lenet", f"{part}.samples=20", f"{part}.real=30"],
+    ):
+        folder = gan_train("model=gan", *settings)
+        rows = [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
+        assert {"fd_lenet", "kid_lenet", "precision_lenet", "recall_lenet"} <= set(rows[-1]["metrics"])
+        assert (folder / "checkpoints" / "best.pt").is_file()
 
 
 def test_two_ranks_from_the_command_line(gan_train: Any) -> None:

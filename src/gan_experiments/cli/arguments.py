@@ -40,7 +40,8 @@ def parse(argv: list[str], catalogue: Catalogue) -> Arguments:
     flags = list(argv)
     for override in known.overrides:
         flags.remove(override)
-    overrides = [_without_plus(override, catalogue) for override in known.overrides]
+    overrides = [one for override in known.overrides for one in _together(override)]
+    overrides = [_without_plus(override, catalogue) for override in overrides]
     overrides = [override for override in overrides if not _says_nothing(override, catalogue)]
     untyped = bool(known.shell_completion or known.hydra_help or known.info)
     if not known.shell_completion:
@@ -54,6 +55,15 @@ def parse(argv: list[str], catalogue: Catalogue) -> Arguments:
 
 def _error(message: str) -> NoReturn:
     raise UserError(message)
+
+
+def _together(override: str) -> list[str]:
+    """`metrics=inception+lenet`, several feature networks over one pass of images, as Hydra writes it."""
+    group, _, names = override.partition("=")
+    if group != "metrics" or "+" not in names or "," in names:
+        return [override]
+    parts = dict.fromkeys(names.split("+"))
+    return ["metrics=several", *(f"+metrics@metrics.parts.{name}={name}" for name in parts)]
 
 
 def _without_plus(override: str, catalogue: Catalogue) -> str:

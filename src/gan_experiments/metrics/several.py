@@ -24,10 +24,7 @@ class Several(Metrics):
 
     def __post_init__(self) -> None:
         if not self.parts or not all(isinstance(part, FeatureMetrics) for part in self.parts.values()):
-            raise UserError(
-                "metrics=several needs feature networks: +metrics@metrics.parts.inception=inception, "
-                "and the same with lenet, dinov2 or vgg16"
-            )
+            raise UserError("several metrics must be feature networks: metrics=inception+lenet, or dinov2, vgg16")
 
     def check(self, paths_data: Path) -> None:
         for part in self.parts.values():
