@@ -24,7 +24,9 @@ class Several(Metrics):
 
     def __post_init__(self) -> None:
         if not self.parts or not all(isinstance(part, FeatureMetrics) for part in self.parts.values()):
-            raise UserError("several metrics must be feature networks: metrics=inception+lenet, or dinov2, vgg16")
+            raise UserError(
+                "several metrics must be feature networks: metrics=inception+lenet, or dinov2, vgg16"
+            )
 
     def check(self, paths_data: Path) -> None:
         for part in self.parts.values():
