@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import pytest
 import torch
+from prdc import compute_prdc
 from torch_fidelity.metric_prc import prc_features_to_metric
 
 from gan_experiments.metrics import neighbours as module
@@ -52,6 +53,18 @@ def test_equal_to_torch_fidelity():
     assert (values.precision, values.recall) == pytest.approx(
         (reference["precision"], reference["recall"]), abs=1e-6
     )
+
+
+@pytest.mark.parametrize("shift", [0.2, 1.0])
+def test_density_and_coverage_equal_to_those_of_their_authors(shift):
+    ours, theirs = rows(500, 16, 1, shift), rows(400, 16, 2)
+    reference = compute_prdc(theirs.numpy(), ours.numpy(), nearest_k=5)
+    values = compare(ours, theirs)
+    assert values.density == pytest.approx(reference["density"], abs=1e-12)
+    assert values.coverage == pytest.approx(reference["coverage"], abs=1e-12)
+    assert 0 < values.coverage < 1
+    reference = compute_prdc(theirs.numpy(), ours.numpy(), nearest_k=3)
+    assert (values.precision, values.recall) == (reference["precision"], reference["recall"])
 
 
 @pytest.mark.parametrize(
