@@ -50,6 +50,15 @@ def test_energy_is_a_mean_over_pixels(eta: int, compose: Any) -> None:
     assert torch.allclose(-model.scores(images), errors.mean((1, 2, 3)))
 
 
+def test_the_discriminators_output_has_no_activation(compose: Any) -> None:
+    model = built(compose, "model=began")
+    images = a_step().batch.images
+    assert model.generator(model.latents(a_step().noise, 4)).abs().max() <= 1
+    last = [layer for layer in model.discriminator.head.modules() if getattr(layer, "bias", None) is not None][-1]
+    torch.nn.init.constant_(last.bias, 5.0)
+    assert model.discriminator.reconstruct(images).min() > 1
+
+
 @pytest.mark.parametrize("k", [0.0, 0.3])
 def test_discriminators_gradient(k: float, compose: Any) -> None:
     model = built(compose, "model=began")

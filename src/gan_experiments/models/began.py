@@ -13,6 +13,8 @@ from gan_experiments import parallel
 from gan_experiments.errors import UserError
 from gan_experiments.models.base import Phase, Step
 from gan_experiments.models.ebgan import AutoencodingGan
+from gan_experiments.networks import Discriminator, Generator, Network
+from gan_experiments.types import ImageShape
 
 
 @dataclass
@@ -36,6 +38,13 @@ class Began(AutoencodingGan):
         if self.eta not in (1, 2):
             raise UserError(f"model.eta must be 1 or 2, not {self.eta}")
         self.k = torch.zeros(())
+
+    def build_discriminator(self, network: Network, shape: ImageShape) -> Discriminator:
+        """Without a tanh on D's output, as in the paper: L1 would saturate it where most pixels are black."""
+        discriminator = super().build_discriminator(network, shape)
+        assert isinstance(discriminator.head, Generator)
+        discriminator.head.bounded = False
+        return discriminator
 
     def energy(self, residuals: Tensor) -> Tensor:
         return residuals.abs().pow(self.eta).mean(1)
