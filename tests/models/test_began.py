@@ -54,7 +54,9 @@ def test_the_discriminators_output_has_no_activation(compose: Any) -> None:
     model = built(compose, "model=began")
     images = a_step().batch.images
     assert model.generator(model.latents(a_step().noise, 4)).abs().max() <= 1
-    last = [layer for layer in model.discriminator.head.modules() if getattr(layer, "bias", None) is not None][-1]
+    last = [
+        layer for layer in model.discriminator.head.modules() if getattr(layer, "bias", None) is not None
+    ][-1]
     torch.nn.init.constant_(last.bias, 5.0)
     assert model.discriminator.reconstruct(images).min() > 1
 

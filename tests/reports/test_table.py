@@ -46,6 +46,15 @@ def test_runs_without_evaluations_have_no_row(tmp_path: Path) -> None:
     assert tables(grouped([make_run(tmp_path / "a", {"model": "gan"}, {})])) == []
 
 
+def test_only_evaluated_seeds_count(tmp_path: Path) -> None:
+    make = [{"fd": 1.0}], None
+    runs = [
+        make_run(tmp_path / str(seed), {"model": "gan"}, {"seed": seed}, some)
+        for seed, some in enumerate(make)
+    ]
+    assert tables(grouped(runs))[0].cells("*")[1][1] == "1"
+
+
 def test_csv_holds_every_evaluation_and_every_figure(tmp_path: Path) -> None:
     run = make_run(tmp_path / "a", {"model": "gan"}, {"seed": 7}, [{"fd": 2.0, "fd_se": 0.1}, {"fd": 1.0}])
     write_csv(tmp_path / "report.csv", grouped([run]))

@@ -22,6 +22,7 @@ class Row:
 
     group: Group
     figures: dict[str, Estimate]
+    seeds: int  # runs that have been evaluated so
     images_seen: int
     seconds: float
 
@@ -54,7 +55,7 @@ class Table:
                 marked.append(f"{sides}{row.figures[name]}{sides}" if name in row.figures else "")
             label = [row.group.label.get(key, "") for key in keys] if row.group.label else [row.group.name]
             cost = [f"{row.images_seen:,}", f"{row.seconds:.0f}"]
-            lines.append([*label, str(len(row.group.runs)), *marked, *cost])
+            lines.append([*label, str(row.seeds), *marked, *cost])
         if self.floor:
             floor = [f"{self.floor[name]:.4g}" if name in self.floor else "" for name in self.figures]
             lines.append(["real images", *[""] * len(keys), *floor, "", ""])
@@ -97,7 +98,7 @@ def _row(group: Group, evaluations: list[dict[str, Any]]) -> Row:
     count = len(evaluations)
     images = sum(int(evaluation.get("images_seen", 0)) for evaluation in evaluations) // count
     seconds = sum(float(evaluation.get("seconds", 0)) for evaluation in evaluations) / count
-    return Row(group, figures, images, seconds)
+    return Row(group, figures, count, images, seconds)
 
 
 def aligned(lines: Sequence[Sequence[str]]) -> str:
