@@ -72,6 +72,11 @@ def test_what_is_finished_is_skipped(script: ModuleType, reproduce: Any, tmp_pat
     assert Image.open(tmp_path / "samples.png").size == (500, 500)
 
 
+def test_the_command_lines_settings_win_over_the_mixtures(script: ModuleType) -> None:
+    assert script.settings("mixture1200", ["train.steps=5"]) == ["network.width=128", "train.steps=5"]
+    assert script.settings("mixture1200", []) == ["network.width=128", "train.steps=1000"]
+
+
 def result(script: ModuleType, method: str, data: str, seed: int, modes: float, share: float) -> Any:
     folder = RunFolder(Path("run"))
     folder.__dict__["summary"] = {"metrics": {"modes": modes, "high_quality": share}}
