@@ -14,6 +14,8 @@ from functools import cached_property
 import torch
 from torch import Tensor
 
+from gan_experiments.metrics.products import product
+
 BLOCK = 2000  # rows per update: rank-k updates pay from about a thousand
 STRIP = 256  # rows of a triangular matrix at a time
 
@@ -33,7 +35,7 @@ class Moments:
         def block(rows: Tensor) -> Moments:
             mean = rows.mean(0)
             centred = rows - mean
-            return cls(len(rows), mean, symmetric_product(centred.T))
+            return cls(len(rows), mean, product(centred.T, centred.T))
 
         return functools.reduce(operator.add, (block(b.double()) for b in torch.split(features, BLOCK)))
 
@@ -123,12 +125,12 @@ def _trace_root(a: Gaussian, b: Gaussian) -> float:
         values = torch.linalg.eigvalsh(_seen_by(b, a), UPLO="U")
         if values[0] > _tiny(values):
             return float(values.sqrt().sum())
-    product = a.factor @ b.factor.T
+    factors = product(a.factor, b.factor)
     if a.rows is not None and b.rows is not None:
-        return float(torch.linalg.svdvals(product).sum())
+        return float(torch.linalg.svdvals(factors).sum())
     # The smaller Gram matrix is quicker, and as good where it has no null space (rows lose one dimension).
-    wide = product if len(product) <= product.shape[1] else product.T
-    values = torch.linalg.eigvalsh(symmetric_product(wide))
+    wide = factors if len(factors) <= factors.shape[1] else factors.T
+    values = torch.linalg.eigvalsh(product(wide, wide))
     return float(values.clamp(min=0).sqrt().sum())
 
 
@@ -142,12 +144,6 @@ def _seen_by(real: Gaussian, generated: Gaussian) -> Tensor:
         strip = factor[start : start + STRIP, start:] @ covariance[start:, start:]
         found[start : start + STRIP, start:] = strip @ factor[start:, start:].T
     return found
-
-
-def symmetric_product(a: Tensor) -> Tensor:
-    """a a^T of a matrix on the CPU: NumPy asks its BLAS for one half and copies the other."""
-    rows = a.numpy()
-    return torch.from_numpy(rows @ rows.T)
 
 
 def standard_error(features: Tensor, generated: Gaussian, real: Gaussian) -> float | None:

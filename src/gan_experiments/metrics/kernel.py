@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from gan_experiments.metrics.frechet import symmetric_product
+from gan_experiments.metrics.products import product
 
 SUBSETS = 100
 SUBSET = 1000
@@ -54,13 +54,9 @@ def _subsets(generated: int, real: int, size: int) -> Iterator[tuple[Tensor, Ten
 
 
 def _similarity(x: Tensor) -> float:
-    kernel = _cubed(symmetric_product(x), x.shape[1]).fill_diagonal_(0)
+    kernel = _kernel(x, x).fill_diagonal_(0)
     return float(kernel.mean(1).double().mean()) * len(x) / (len(x) - 1)
 
 
 def _kernel(x: Tensor, y: Tensor) -> Tensor:
-    return _cubed(x @ y.T, x.shape[1])
-
-
-def _cubed(products: Tensor, dimensions: int) -> Tensor:
-    return products.div_(dimensions).add_(1).pow_(3)
+    return product(x, y).div_(x.shape[1]).add_(1).pow_(3)

@@ -13,6 +13,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from gan_experiments.metrics.products import product
+
 NEAREST = 3  # of precision and recall, as published
 NEAREST_DENSITY = 5  # of density and coverage, as published
 TILE = 1024  # features on either side whose distances are in memory at a time
@@ -66,7 +68,7 @@ class Cloud:
             x, norms = self._centred(row), self.norms[row : row + TILE, None]
             for column in range(row if other is self else 0, len(other), TILE):
                 scale = norms + other.norms[column : column + TILE]
-                squared = torch.addmm(scale, x, other._centred(column).T, alpha=-2)
+                squared = product(x, other._centred(column)).mul_(-2).add_(scale)
                 yield Tile(row, column, squared, scale.mul_(SLACK[scale.dtype]))
 
     def exactly(self, rows: Tensor, other: Cloud, columns: Tensor) -> Tensor:
