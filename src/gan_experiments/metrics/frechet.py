@@ -135,14 +135,14 @@ def _trace_root(a: Gaussian, b: Gaussian) -> float:
 
 
 def _seen_by(real: Gaussian, generated: Gaussian) -> Tensor:
-    """F S F^T, of S and the other's factor F; of a triangular F only the upper triangle, in strips of rows."""
+    """F S F^T, of the symmetric S and the other's factor F; of a triangular F only the upper triangle, in strips of rows."""
     factor, covariance = real.factor, generated.covariance
     if real.cholesky is None:
-        return factor @ covariance @ factor.T
+        return product(product(factor, covariance), factor)
     found = torch.zeros_like(covariance)
     for start in range(0, len(found), STRIP):
-        strip = factor[start : start + STRIP, start:] @ covariance[start:, start:]
-        found[start : start + STRIP, start:] = strip @ factor[start:, start:].T
+        strip = product(factor[start : start + STRIP, start:], covariance[start:, start:])
+        found[start : start + STRIP, start:] = product(strip, factor[start:, start:])
     return found
 
 
@@ -158,12 +158,12 @@ def standard_error(features: Tensor, generated: Gaussian, real: Gaussian) -> flo
     values, vectors = torch.linalg.eigh(_seen_by(real, generated), UPLO="U")
     if values[0] <= _tiny(values):
         return None
-    root = (vectors.T @ real.factor) * values.pow(-0.25)[:, None]  # root^T root = T
+    root = product(vectors.T, real.factor.T) * values.pow(-0.25)[:, None]  # root^T root = T
     shift = 2 * (generated.mean - real.mean)
     influence = []
     for block in torch.split(features, BLOCK):
         rows = block.double() - generated.mean
-        influence.append(rows @ shift + rows.square().sum(1) - (rows @ root.T).square().sum(1))
+        influence.append(rows @ shift + rows.square().sum(1) - product(rows, root).square().sum(1))
     return float(torch.cat(influence).std() / math.sqrt(len(features)))
 
 
