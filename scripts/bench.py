@@ -25,23 +25,20 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
-import hydra
 import numpy as np
 import torch
-from omegaconf import OmegaConf
 from torch import Tensor
 from torch.nn import functional as F
 from torch.utils.data import DataLoader, Dataset
 from torchvision import transforms
 
-from gan_experiments.components import register
+from gan_experiments.cli.composing import built, composed
 from gan_experiments.config import Config
 from gan_experiments.models import Gan
 from gan_experiments.networks.resampling import DownConv2d, UpConv2d
 from gan_experiments.noise import Noise
 from gan_experiments.training.run import Run
 
-CONF = Path(__file__).resolve().parent.parent / "conf"
 SHAPES = {"mnist": (1, 28), "cifar": (3, 32)}
 MODELS = ["gan", "dcgan", "wgan", "wgan_gp", "gan_gp", "sngan", "san"]
 NETWORKS = ["mlp", "dcgan", "sndcgan", "resnet"]
@@ -51,20 +48,17 @@ def compose(model: str, network: str, shape: str, arguments: argparse.Namespace,
     channels, size = SHAPES[shape]
     images = np.random.default_rng(0).integers(0, 256, (2048, size, size, channels), dtype=np.uint8)
     np.savez(f"{folder}/images.npz", train_images=images)
-    register()
-    with hydra.initialize_config_dir(str(CONF), version_base="1.3"):
-        config = OmegaConf.to_object(
-            hydra.compose(
-                "train",
-                [
-                    f"model={model}", f"network={network}", "data=npz", f"data.path={folder}/images.npz",
-                    f"data.channels={channels}", f"data.image_size={size}", "data.num_classes=0", "metrics=none",
-                    f"train.batch_size={arguments.batch_size}", f"gpu={arguments.gpu}",
-                    f"gpu.precision={arguments.precision}", f"model.discriminator_steps={arguments.discriminator_steps}",
-                    *arguments.overrides,
-                ],
-            )
-        )  # fmt: skip
+    config = built(
+        composed(
+            [
+                f"model={model}", f"network={network}", "data=npz", f"data.path={folder}/images.npz",
+                f"data.channels={channels}", f"data.image_size={size}", "data.num_classes=0", "metrics=none",
+                f"train.batch_size={arguments.batch_size}", f"gpu={arguments.gpu}",
+                f"gpu.precision={arguments.precision}", f"model.discriminator_steps={arguments.discriminator_steps}",
+                *arguments.overrides,
+            ]
+        )
+    )  # fmt: skip
     assert isinstance(config, Config)
     return config
 

@@ -24,17 +24,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import hydra
 import torch
-from omegaconf import OmegaConf
 from PIL import Image, ImageDraw, ImageFont
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-from gan_experiments.cli import messages, train
-from gan_experiments.cli.catalogue import Catalogue, conf_dir
-from gan_experiments.cli.jobs import MISTAKES, job_name
-from gan_experiments.components import register
+from gan_experiments.cli import train
+from gan_experiments.cli.catalogue import conf_dir
+from gan_experiments.cli.composing import built, composed
+from gan_experiments.cli.jobs import job_name
 from gan_experiments.config import Config
+from gan_experiments.errors import UserError
 from gan_experiments.noise import Noise
 from gan_experiments.training.engine import Engine
 from gan_experiments.types import Batch
@@ -109,9 +108,7 @@ def title(method: str) -> str:
 
 
 def compose(overrides: Sequence[str]) -> Config:
-    register()
-    with hydra.initialize_config_dir(str(conf_dir()), version_base="1.3"):
-        config = OmegaConf.to_object(hydra.compose("train", list(overrides)))
+    config = built(composed(list(overrides)))
     assert isinstance(config, Config)
     return config
 
@@ -293,8 +290,8 @@ def main() -> None:
         plans = [plan(method, arguments.images, overrides) for method in arguments.methods.split(",")]
     except ValueError:
         parser.error(f"--seeds {arguments.seeds}: seeds are whole numbers, like 0,1,2")
-    except MISTAKES as error:
-        parser.error(messages.explain(error, Catalogue.of("train", [])) or str(error))
+    except UserError as error:
+        parser.error(str(error))
     for steps in dict.fromkeys(plan.steps for plan in plans):
         run([plan for plan in plans if plan.steps == steps], seeds, out, overrides)
         found = [collect(plan, seed, out, overrides) for plan in plans for seed in seeds]

@@ -1,4 +1,4 @@
-"""Parts of the settings for commands without Hydra's own command line."""
+"""The settings for commands and scripts without Hydra's own command line."""
 
 from __future__ import annotations
 
@@ -17,13 +17,12 @@ from gan_experiments.components import register
 from gan_experiments.errors import UserError
 
 
-def composed(group: str, overrides: list[str]) -> DictConfig:
-    """One group of gan-train's settings with overrides as on its command line; raises UserError."""
+def composed(overrides: list[str]) -> DictConfig:
+    """gan-train's settings with overrides as on its command line; raises UserError."""
     register()
     version = {"version_base": "1.3"} if hydra.__version__.startswith("1.3.") else {}
     with _explaining(), hydra.initialize_config_dir(str(conf_dir()), job_name="gan", **version):
-        node: DictConfig = hydra.compose("train", overrides)[group]
-        return node
+        return hydra.compose("train", overrides)
 
 
 def changed(settings: DictConfig, group: str, overrides: list[str]) -> DictConfig:

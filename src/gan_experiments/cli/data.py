@@ -136,7 +136,7 @@ def _compose(name: str, settings: list[str]) -> Data:
 
     _kind(name)
     overrides = [f"data={name}", *(f"data.{setting.removeprefix('data.')}" for setting in settings)]
-    data: Data = built(composed("data", overrides))  # type: ignore[assignment]
+    data: Data = built(composed(overrides).data)  # type: ignore[assignment]
     return data
 
 

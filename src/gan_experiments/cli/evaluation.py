@@ -117,7 +117,8 @@ def _settings(group: str, settings: list[str], restored: Restored) -> DictConfig
     """A group's settings: another option than the checkpoint's with what was said of it, or its own, changed."""
     own = [word for word in settings if override_key(word).partition(".")[0].partition("@")[0] == group]
     if any(override_key(word) == group or "@" in word for word in own):
-        return composed(group, own)
+        chosen: DictConfig = composed(own)[group]
+        return chosen
     return changed(restored.settings(group), group, own)
 
 
@@ -132,7 +133,7 @@ def _metrics(names: str | None, settings: list[str], restored: Restored | None =
                 "this model was trained without evaluation: name networks, for example --metrics lenet"
             )
         return metrics  # type: ignore[return-value]
-    nodes = {name: composed("metrics", [f"metrics={name}"]) for name in names.split(",")}
+    nodes = {name: composed([f"metrics={name}"]).metrics for name in names.split(",")}
     for word in own:
         key = override_key(word).removeprefix("metrics.")
         takers = [name for name, node in nodes.items() if key in node] or list(nodes)  # the latter refuse it
@@ -150,7 +151,7 @@ def _root(settings: list[str], restored: Restored) -> Path:
     own = [word for word in settings if override_key(word).startswith("paths")]
     trained = restored.record["config"]["paths"]
     if own or not Path(trained["data"]).is_dir():
-        return Path(composed("paths", own).data)
+        return Path(composed(own).paths.data)
     return Path(trained["data"])
 
 
