@@ -348,7 +348,7 @@ def one(arguments: argparse.Namespace) -> None:
     else:
         x, y = (features(arguments.images, arguments.features, seed) for seed in range(2))
         run = FEATURES[figure][library][0](x, y)
-    print(*(f"{number:.2f}" for number in measure(run)))
+    print(*(f"{number:.6f}" for number in measure(run)))
 
 
 def main() -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import importlib.util
 import logging
 import sys
 from collections.abc import Iterator
@@ -13,8 +12,8 @@ from typing import Any
 
 import pytest
 from PIL import Image
+from script_helpers import load
 
-FILE = Path(__file__).resolve().parents[2] / "scripts" / "reproduce_mnist.py"
 BUDGET = 96000
 SMALL = ["data=digits", "data.image_size=16", "network=dcgan_small", "network.width=4", "gpu=cpu"]
 SMALL += ["train=default", "train.batch_size=8", "metrics.samples=20", "metrics.real=30"]
@@ -22,13 +21,7 @@ SMALL += ["train=default", "train.batch_size=8", "metrics.samples=20", "metrics.
 
 @pytest.fixture(scope="module")
 def script() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("reproduce_mnist", FILE)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module  # dataclasses look their module up
-    spec.loader.exec_module(module)
-    return module
+    return load("reproduce_mnist")
 
 
 @pytest.fixture
