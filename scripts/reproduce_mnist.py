@@ -208,15 +208,20 @@ def mean_distance(results: Sequence[Result]) -> float:
     return mean if math.isfinite(mean) else math.inf
 
 
-def table(results: Sequence[Result]) -> str:
-    """A Markdown table of a row a method, the smallest Frechet distance first."""
+def ranked(results: Sequence[Result]) -> list[list[Result]]:
+    """The runs of every method, the smallest mean Frechet distance first."""
     methods = dict.fromkeys(result.plan.method for result in results)
     groups = [[result for result in results if result.plan.method == method] for method in methods]
+    return sorted(groups, key=mean_distance)
+
+
+def table(results: Sequence[Result]) -> str:
+    """A Markdown table of a row a method, the smallest Frechet distance first."""
     fid = ["FID"] if all("fid" in result.metrics for result in results) else []
     head = ["method", "runs", "fd_lenet", *fid, "precision", "recall", "density", "coverage", "digits hit"]
     head += ["KL", "updates", "images/s", "seconds", "talks: precision / recall"]
     lines = [head, ["---"] * len(head)]
-    for runs in sorted(groups, key=mean_distance):
+    for runs in ranked(results):
         shares = ("precision_lenet", "recall_lenet", "density_lenet", "coverage_lenet")
         line = [runs[0].plan.title, str(len(runs)), figure(runs, "fd_lenet", 1, "fd_se_lenet")]
         line += [figure(runs, "fid", 1, "fid_se") for _ in fid]
@@ -265,8 +270,7 @@ def report(results: Sequence[Result], out: Path) -> None:
         writer = csv.DictWriter(file, list(columns))
         writer.writeheader()
         writer.writerows(result.row for result in results)
-    first = {result.plan.method: result for result in reversed(results)}
-    strips(sorted(first.values(), key=lambda one: mean_distance([one]))).save(out / "samples.png")
+    strips([runs[0] for runs in ranked(results)]).save(out / "samples.png")
 
 
 def main() -> None:
