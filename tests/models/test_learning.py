@@ -6,7 +6,6 @@ of those that need about a second.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -87,12 +86,13 @@ QUICK = {
 }
 
 
-def trials(methods: list[str]) -> Iterator[Any]:
+def trials(methods: list[str]) -> list[Any]:
     """Every method on three seeds; of the quick ones the first belongs to the default run."""
-    for method in methods:
-        for seed in range(3):
-            marks = [] if method in QUICK and seed == 0 else [pytest.mark.quality]
-            yield pytest.param(method, seed, marks=marks)
+
+    def marks(method: str, seed: int) -> list[Any]:
+        return [] if method in QUICK and seed == 0 else [pytest.mark.quality]
+
+    return [pytest.param(method, seed, marks=marks(method, seed)) for method in methods for seed in range(3)]
 
 
 def points(run: Run) -> tuple[Modes, float]:
