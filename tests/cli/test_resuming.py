@@ -35,6 +35,18 @@ def test_run_folder_keeps_its_overrides_and_new_ones_win(gan_train: Command, tra
     assert (trainer.folder, trainer.config.seed, trainer.config.train.steps) == (folder, 3, 40)
 
 
+def test_a_second_run_in_the_same_folder_is_refused_and_leaves_the_first_as_it_was(
+    gan_train: Command, trainer: Any
+) -> None:
+    assert gan_train("hydra.run.dir=mine", "seed=3").code == 0
+    result = gan_train("hydra.run.dir=mine", "seed=4")
+    assert result.code == 2
+    assert "hydra.run.dir=mine has a run in it: resume=mine goes on with it" in result.err
+    assert len(trainer.calls) == 1
+    assert gan_train("resume=mine").code == 0
+    assert trainer.config.seed == 3
+
+
 def test_checkpoint_file_of_a_run(gan_train: Command, trainer: Any) -> None:
     gan_train("seed=3")
     folder = trainer.folder

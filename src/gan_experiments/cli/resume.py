@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, OmegaConf, open_dict
 
 from gan_experiments.cli.catalogue import override_key
@@ -40,21 +41,42 @@ def continued(given: list[str], multirun: bool, config_dir: str | None) -> tuple
 def locate(config: DictConfig) -> str | None:
     """Point a composed run at what it resumes: its folder becomes that run's, `resume` the checkpoint file.
 
-    `resume=auto` takes the newest unfinished run with the same overrides, or none. Returns what to tell.
+    `resume=auto` takes the newest unfinished run with the same overrides, or none. Returns what to tell. Raises
+    UserError where another run would be written over.
     """
-    if config.resume is None:
-        return None
+    message = None
     if config.resume == AUTO:
         found = _newest_unfinished(config)
-        if found is None:
-            config.resume = None
-            return "resume=auto: no unfinished run with these settings, so this is a fresh start"
-        config.resume = str(found / LAST)
-    run = run_of(Path(config.resume))
-    if run is not None:
+        config.resume = None if found is None else str(found / LAST)
+        message = "resume=auto: no unfinished run with these settings, so this is a fresh start"
+    run = None
+    if config.resume is not None:
+        run = run_of(Path(config.resume))
+        message = f"Resuming from {shown(Path(config.resume))}"
+    if run is None:
+        _check_unused(_new_folder(config))
+    else:
         with open_dict(config.hydra.run):
             config.hydra.run.dir = str(run)
-    return f"Resuming from {shown(Path(config.resume))}"
+    return message
+
+
+def _new_folder(config: DictConfig) -> Path:
+    """Where Hydra will run this; its default name reads settings that Hydra sets only then."""
+    state = HydraConfig.instance()
+    before = state.cfg
+    state.set_config(config)
+    try:
+        return Path(config.hydra.run.dir)
+    finally:
+        state.cfg = before
+
+
+def _check_unused(folder: Path) -> None:
+    if (folder / LAST).is_file():
+        raise UserError(
+            f"hydra.run.dir={folder} has a run in it: resume={folder} goes on with it, another folder starts anew"
+        )
 
 
 def shown(path: Path) -> str:
