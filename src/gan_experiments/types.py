@@ -1,9 +1,11 @@
-"""The nouns that every room shares: what a batch is and what an image looks like."""
+"""The nouns that every room shares: what a batch is, what a generator is given, what an image looks like."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, fields
 
+import torch
 from torch import Tensor
 
 
@@ -12,13 +14,15 @@ class ImageShape:
     """A square image: `channels` x `size` x `size` pixels.
 
     `bounded`: its values lie in [-1, 1]. A point of d real numbers is one pixel with d channels that is not.
-    `classes`: the number of labels that the data has, 0 for none.
+    `classes`: the number of labels that the data has, 0 for none. `source`: the shape of the images that these
+    are translated from, None where the data has one domain.
     """
 
     channels: int
     size: int
     bounded: bool = True
     classes: int = 0
+    source: ImageShape | None = None
 
     @property
     def dims(self) -> tuple[int, int, int]:
@@ -29,10 +33,42 @@ class ImageShape:
 class Batch:
     """Real images on the training device.
 
-    `images`: float (n, c, h, w) in [-1, 1]; points, (n, d, 1, 1), in their own units. `labels`: int64 (n,), or None where the data has none.
-    `other`: the second domain's images, same range, for data with two domains (horse2zebra), else None.
+    `images`: float (n, c, h, w) in [-1, 1], of the domain that is generated and measured; points, (n, d, 1, 1), in
+    their own units. `labels`: int64 (n,), or None where the data has none. `sources`: images of the domain that is
+    translated from, same range, or None; row for row the partners of `images` where the data has pairs.
     """
 
     images: Tensor
     labels: Tensor | None = None
-    other: Tensor | None = None
+    sources: Tensor | None = None
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """What a generator is given, each with one row per image: networks take what they need.
+
+    `z`: latents or other noise (n, d). `labels`: classes int64 (n,). `images`: (n, c, h, w) in [-1, 1], of the
+    domain that is translated from.
+    """
+
+    z: Tensor | None = None
+    labels: Tensor | None = None
+    images: Tensor | None = None
+
+    def __len__(self) -> int:
+        return next(len(part) for part in self._parts().values())
+
+    def __getitem__(self, rows: slice) -> Inputs:
+        return Inputs(**{name: part[rows] for name, part in self._parts().items()})
+
+    def split(self, size: int) -> Iterator[Inputs]:
+        """In their order, `size` rows at a time."""
+        for start in range(0, len(self), size):
+            yield self[start : start + size]
+
+    def to(self, device: torch.device) -> Inputs:
+        return Inputs(**{name: part.to(device) for name, part in self._parts().items()})
+
+    def _parts(self) -> dict[str, Tensor]:
+        parts = {field.name: getattr(self, field.name) for field in fields(self)}
+        return {name: part for name, part in parts.items() if part is not None}
