@@ -27,6 +27,7 @@ PACKAGES = {
     "model": "gan_experiments.models",
     "network": "gan_experiments.networks",
     "loss": "gan_experiments.losses",
+    "head": "gan_experiments.heads",
     "penalty": "gan_experiments.penalties",
     "optim": "gan_experiments.training.optim",
     "data": "gan_experiments.data",

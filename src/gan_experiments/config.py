@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any, Optional
 
@@ -10,9 +11,30 @@ from omegaconf import MISSING
 from gan_experiments.errors import UserError
 
 
+@dataclass(frozen=True)
+class Length:
+    """Of a run: `steps` generator updates, or as many as it takes to see `images` real images."""
+
+    steps: int
+    images: int | None = None
+
+    def progress(self, step: int, images_seen: int) -> float:
+        """The share done, in [0, 1]."""
+        return min(step / self.steps if self.images is None else images_seen / self.images, 1.0)
+
+    def last_step(self, step: int, images_seen: int) -> int | None:
+        """The step at which the run will end; None where that is not known before the first."""
+        if self.images is None:
+            return self.steps
+        return math.ceil(self.images * step / images_seen) if images_seen else None
+
+
 @dataclass
 class Train:
-    """How long a run trains and how often it reports; every count is in generator updates."""
+    """How long a run trains and how often it reports; counts are in generator updates but for `images`.
+
+    `images`: stop after this many real images instead of after `steps`.
+    """
 
     steps: int = MISSING
     batch_size: int = MISSING  # global: over all devices
@@ -22,6 +44,11 @@ class Train:
     evaluate_every: int = MISSING
     ema: float = MISSING  # decay of the generator's moving average; 0 turns it off
     keep_checkpoints: int = MISSING  # step checkpoints kept besides last and best
+    images: Optional[int] = None  # noqa: UP045  (OmegaConf reads annotations at run time on Python 3.10)
+
+    @property
+    def length(self) -> Length:
+        return Length(self.steps, self.images)
 
     def __post_init__(self) -> None:
         for name in (
@@ -34,6 +61,8 @@ class Train:
         ):
             if getattr(self, name) < 1:
                 raise UserError(f"train.{name} must be at least 1, not {getattr(self, name)}")
+        if self.images is not None and self.images < 1:
+            raise UserError(f"train.images must be at least 1, not {self.images}")
         if not 0 <= self.ema < 1:
             raise UserError(f"train.ema must be in [0, 1), not {self.ema}")
         if self.keep_checkpoints < 0:
@@ -62,5 +91,5 @@ class Config:
     train: Train = MISSING
     paths: Paths = MISSING
     seed: int = 0
-    resume: Optional[str] = None  # noqa: UP045  (OmegaConf reads annotations at run time on Python 3.10)
+    resume: Optional[str] = None  # noqa: UP045
     sweep: Optional[str] = None  # noqa: UP045

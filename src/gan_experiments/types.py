@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, fields
 
 import torch
@@ -66,8 +66,15 @@ class Inputs:
         for start in range(0, len(self), size):
             yield self[start : start + size]
 
-    def to(self, device: torch.device) -> Inputs:
-        return Inputs(**{name: part.to(device) for name, part in self._parts().items()})
+    @classmethod
+    def concatenated(cls, parts: Sequence[Inputs]) -> Inputs:
+        """The rows of all `parts`, which have the same fields."""
+        names = parts[0]._parts()
+        return cls(**{name: torch.cat([getattr(part, name) for part in parts]) for name in names})
+
+    def repeated(self, times: int) -> Inputs:
+        """Every row `times` times, one after the other."""
+        return Inputs(**{name: part.repeat_interleave(times, 0) for name, part in self._parts().items()})
 
     def _parts(self) -> dict[str, Tensor]:
         parts = {field.name: getattr(self, field.name) for field in fields(self)}

@@ -18,14 +18,14 @@ from gan_experiments.cli.figures import table
 from gan_experiments.cli.sample import device_of
 from gan_experiments.data import Data
 from gan_experiments.errors import UserError
-from gan_experiments.metrics import Metrics, NoMetrics, Several, memorised
+from gan_experiments.metrics import Evaluation, Metrics, NoMetrics, Several, memorised
 from gan_experiments.metrics.classes import histogram
 from gan_experiments.metrics.evaluator import FeatureEvaluator, extract, picked
 from gan_experiments.metrics.features import Features
 from gan_experiments.metrics.folder import FolderImages
 from gan_experiments.metrics.scores import FEWEST
 from gan_experiments.metrics.several import SeveralEvaluators
-from gan_experiments.training import evaluate
+from gan_experiments.training.evaluation import Comparison, Evaluations, Samples, record
 from gan_experiments.training.recorder import write_json
 from gan_experiments.training.restore import Restored
 
@@ -45,33 +45,46 @@ def of_checkpoint(path: Path, arguments: argparse.Namespace, settings: list[str]
         kinds = ("images", "points") if restored.shape.bounded else ("points", "images")
         raise UserError(f"this model draws {kinds[0]}, and data={data.option} has {kinds[1]}")
     metrics.check(root)
-    evaluator = evaluate.evaluator(metrics, data, data.load("train", root), root, restored.device)
+    evaluations = Evaluations(metrics, data, restored.model, root, restored.device)
     folder = path.parent.parent / "evaluations" if path.parent.name == "checkpoints" else path.parent
     file: Path = arguments.json or folder / f"step_{restored.step:08d}_{_label(metrics)}.json"
+    together = Evaluation()
     pictures: dict[str, Any] = {}
-    if isinstance(evaluator, FeatureEvaluator | SeveralEvaluators):
-        parts = evaluator.parts
-        count = max(part.metrics.samples for part in parts)
-        size = min(part.metrics.batch_size for part in parts)
-        with tqdm(total=count, unit="image", desc="samples", leave=False, disable=None) as bar:
-            features = extract(parts, _Watched(evaluate.of_checkpoint(restored, metrics), bar)) or []
-        evaluation = evaluator.judge(features)
-        if arguments.pictures:
-            pictures = _draw(
-                parts,
-                features,
-                file,
-                lambda rows: picked(evaluate.of_checkpoint(restored, metrics), rows, count, size),
-            )
-    else:
-        evaluation = evaluator(evaluate.of_checkpoint(restored, metrics))
+    for comparison in evaluations.comparisons:
+        evaluation, drawn = _measure(evaluations, comparison, restored, file, arguments.pictures)
+        evaluations.add(together, comparison, evaluation, restored.sampler)
+        pictures |= drawn
     about = {
         "checkpoint": str(path),
         "step": restored.step,
         "images_seen": restored.images_seen,
         "settings": settings,
     }
-    _tell({**about, **evaluate.record(evaluation, restored.ema), **pictures}, file)
+    _tell({**about, **record(together, restored.ema), **pictures}, file)
+
+
+def _measure(
+    evaluations: Evaluations, comparison: Comparison, restored: Restored, file: Path, pictures: bool
+) -> tuple[Evaluation, dict[str, Any]]:
+    """The figures of one direction, and what the record says of the pictures drawn beside them."""
+    evaluator = comparison.evaluator
+
+    def samples() -> Samples:
+        return evaluations.samples(comparison, restored.sampler)
+
+    if not isinstance(evaluator, FeatureEvaluator | SeveralEvaluators):
+        return evaluator(samples()), {}
+    parts = evaluator.parts
+    count = max(part.metrics.samples for part in parts)
+    size = min(part.metrics.batch_size for part in parts)
+    with tqdm(total=count, unit="image", desc="samples", leave=False, disable=None) as bar:
+        features = extract(parts, _Watched(samples(), bar)) or []
+    evaluation = evaluator.judge(features)
+    if not pictures:
+        return evaluation, {}
+    if comparison.direction:
+        file = file.with_name(f"{file.stem}_{comparison.direction}.json")
+    return evaluation, _draw(parts, features, file, lambda rows: picked(samples(), rows, count, size))
 
 
 def of_folders(arguments: argparse.Namespace, settings: list[str]) -> None:
@@ -164,7 +177,7 @@ def _label(metrics: Metrics) -> str:
 class _Watched:
     """A sampler whose progress is shown."""
 
-    def __init__(self, samples: evaluate.Samples, bar: tqdm[NoReturn]) -> None:
+    def __init__(self, samples: Samples, bar: tqdm[NoReturn]) -> None:
         self.samples, self.bar = samples, bar
 
     def __call__(self, count: int) -> Tensor | tuple[Tensor, Tensor]:

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
-from omegaconf import OmegaConf
 
 from gan_experiments.data import pictures
 from gan_experiments.data.transforms import to_float
 from gan_experiments.errors import UserError
 from gan_experiments.models.autoencoder import Encoding
+from gan_experiments.types import Inputs
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -34,7 +34,7 @@ def real_images(restored: Restored, source: str, count: int) -> Tensor:
     """`count` images (n, c, s, s) in [-1, 1], fitted to the model: a folder's first, or the run's own test split's."""
     shape = restored.shape
     if source == OWN:
-        data = cast("Data", OmegaConf.to_object(restored.settings("data")))
+        data: Data = restored.component("data")
         pixels = data.load(data.splits()[-1], Path(restored.record["config"]["paths"]["data"])).images[:count]
     else:
         fit = pictures.Fit(shape.channels, shape.size)
@@ -45,13 +45,13 @@ def real_images(restored: Restored, source: str, count: int) -> Tensor:
     return to_float(torch.from_numpy(np.array(pixels)).to(restored.device))
 
 
-@torch.no_grad()
-def codes(restored: Restored, images: Tensor) -> Tensor:
-    """The latents (n, d) of images (n, c, s, s)."""
-    return encoder(restored).encode(restored.networks, images)
+def encode(restored: Restored, images: Tensor) -> Inputs:
+    """The latents of images (n, c, s, s)."""
+    with torch.no_grad():
+        return encoder(restored).encode(restored.networks, images)
 
 
-def beside_reconstructions(restored: Restored, images: Tensor) -> Tensor:
-    """Images (2n, c, s, s) on the CPU: each real one, and what became of it."""
-    decoded = restored.generate(codes(restored, images))
-    return torch.stack([images.cpu(), decoded], dim=1).flatten(0, 1)
+def panels(restored: Restored, images: Tensor) -> dict[str, Tensor]:
+    """The images (n, c, s, s) and what becomes of them, encoded and decoded."""
+    encoder(restored)
+    return restored.sampler.panels(Inputs(images=images))

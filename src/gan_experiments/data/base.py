@@ -88,6 +88,7 @@ class Data:
         str
     ]  # the name on the command line, as in data=mnist: that of the module, or the class says
     domains: ClassVar[int] = 1
+    paired: ClassVar[bool] = False
     folders: ClassVar[tuple[str, ...]] = ()  # under the root: to put files in (the first), to look in (all)
     remotes: ClassVar[tuple[Remote, ...]] = ()
     unpacked: ClassVar[str] = ""  # the folder inside the archive, if `remotes` is one archive

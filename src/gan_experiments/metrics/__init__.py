@@ -1,6 +1,6 @@
 """Figures of merit: a sampler and real images in, named numbers with their protocol out."""
 
-from gan_experiments.metrics.base import Evaluation, Evaluator, Images, Metrics, NoMetrics, Sampler
+from gan_experiments.metrics.base import Evaluation, Evaluator, Images, Metrics, NoMetrics, SampleStream
 from gan_experiments.metrics.dinov2 import Dinov2Metrics
 from gan_experiments.metrics.evaluator import FeatureMetrics
 from gan_experiments.metrics.inception import Inception
@@ -21,7 +21,7 @@ __all__ = [
     "Metrics",
     "ModeMetrics",
     "NoMetrics",
-    "Sampler",
+    "SampleStream",
     "Several",
     "StackedDigits",
     "Vgg16Metrics",

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 
-class Sampler(Protocol):
+class SampleStream(Protocol):
     """Generated images, one after the other."""
 
     def __call__(self, count: int, /) -> Tensor | tuple[Tensor, Tensor]:
@@ -61,7 +61,7 @@ class Evaluator(Protocol):
     All ranks of a run call it together, and share the work; the first one's evaluation counts.
     """
 
-    def __call__(self, sample: Sampler) -> Evaluation: ...
+    def __call__(self, sample: SampleStream) -> Evaluation: ...
 
 
 @dataclass
@@ -94,6 +94,15 @@ class Metrics:
     def best(self) -> str | None:
         """The value, lower is better, that chooses the best checkpoint; None where there is none."""
         raise NotImplementedError
+
+    @property
+    def best_of_few(self) -> str | None:
+        """The same among few images, of which a Frechet distance is mostly bias."""
+        return self.best
+
+    def at_most(self, samples: int) -> Metrics:
+        """These metrics over no more than `samples` generated images, where no more can be had."""
+        return self
 
 
 @dataclass

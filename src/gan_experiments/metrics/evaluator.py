@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any, ClassVar, Optional
@@ -16,7 +16,7 @@ from torch import Tensor
 from gan_experiments import __version__, parallel
 from gan_experiments.errors import UserError
 from gan_experiments.metrics import scores, ssim
-from gan_experiments.metrics.base import Evaluation, Images, Metrics, Sampler
+from gan_experiments.metrics.base import Evaluation, Images, Metrics, SampleStream
 from gan_experiments.metrics.features import Extraction, Extractor, Features, to_uint8
 from gan_experiments.metrics.reference import Reference, draw
 from gan_experiments.metrics.store import Store
@@ -79,6 +79,13 @@ class FeatureMetrics(Metrics):
     def best(self) -> str | None:
         return self.key("fd") if scores.distances in self.figures else None
 
+    @property
+    def best_of_few(self) -> str | None:
+        return self.key("kid") if scores.distances in self.figures else None
+
+    def at_most(self, samples: int) -> FeatureMetrics:
+        return replace(self, samples=min(samples, self.samples))
+
 
 class FeatureEvaluator:
     """Keeps the network and what is known of the real images between evaluations."""
@@ -90,7 +97,7 @@ class FeatureEvaluator:
     def parts(self) -> list[FeatureEvaluator]:
         return [self]
 
-    def __call__(self, sample: Sampler) -> Evaluation:
+    def __call__(self, sample: SampleStream) -> Evaluation:
         features = extract(self.parts, sample)
         return self.judge(features) if features is not None else Evaluation()
 
@@ -160,7 +167,7 @@ class FeatureEvaluator:
         return {self.metrics.key(name): value for name, value in values.items()}
 
 
-def extract(evaluators: Sequence[FeatureEvaluator], sample: Sampler) -> list[Features] | None:
+def extract(evaluators: Sequence[FeatureEvaluator], sample: SampleStream) -> list[Features] | None:
     """For each evaluator the features of the first `samples` of the same images, which are made once.
 
     All ranks of a run call it together and share the work; the features come to the first, None to the others.
@@ -181,7 +188,7 @@ def extract(evaluators: Sequence[FeatureEvaluator], sample: Sampler) -> list[Fea
     return [features for features in found if features is not None] or None
 
 
-def picked(sample: Sampler, rows: Sequence[int], count: int, size: int) -> dict[int, Tensor]:
+def picked(sample: SampleStream, rows: Sequence[int], count: int, size: int) -> dict[int, Tensor]:
     """Some of `count` generated images by their places, uint8 (c, h, w), from a sampler that starts anew.
 
     `size` images at a time, as when their features were extracted.
@@ -199,7 +206,7 @@ def picked(sample: Sampler, rows: Sequence[int], count: int, size: int) -> dict[
     return found
 
 
-def batches(sample: Sampler, count: int, size: int) -> Iterator[tuple[int, Tensor, Tensor | None]]:
+def batches(sample: SampleStream, count: int, size: int) -> Iterator[tuple[int, Tensor, Tensor | None]]:
     """This rank's share of `count` generated images, `size` at a time: the first one's place, images, labels.
 
     Batches are never split between ranks, so that every image is computed as one process would.

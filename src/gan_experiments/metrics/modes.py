@@ -12,7 +12,7 @@ from torch import Tensor
 
 from gan_experiments.data import PointSet
 from gan_experiments.errors import UserError
-from gan_experiments.metrics.base import Evaluation, Evaluator, Images, Metrics, Sampler
+from gan_experiments.metrics.base import Evaluation, Evaluator, Images, Metrics, SampleStream
 from gan_experiments.metrics.planar import captured
 
 
@@ -57,7 +57,7 @@ class ModeMetrics(Metrics):
             else figures(torch.from_numpy(*held_out.pieces(np.arange(min(self.samples, len(held_out))))))
         )
 
-        def evaluate(sample: Sampler) -> Evaluation:
+        def evaluate(sample: SampleStream) -> Evaluation:
             made = sample(self.samples)
             return Evaluation(figures(made[0] if isinstance(made, tuple) else made), protocol, floor)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +11,7 @@ import torch
 from omegaconf import MISSING
 
 from gan_experiments.errors import UserError
-from gan_experiments.metrics.base import Evaluation, Images, Metrics, Sampler
+from gan_experiments.metrics.base import Evaluation, Images, Metrics, SampleStream
 from gan_experiments.metrics.evaluator import FeatureEvaluator, FeatureMetrics, extract
 from gan_experiments.metrics.features import Features
 
@@ -47,6 +47,13 @@ class Several(Metrics):
     def best(self) -> str | None:
         return next((part.best for part in self.parts.values() if part.best), None)
 
+    @property
+    def best_of_few(self) -> str | None:
+        return next((part.best_of_few for part in self.parts.values() if part.best_of_few), None)
+
+    def at_most(self, samples: int) -> Several:
+        return replace(self, parts={name: part.at_most(samples) for name, part in self.parts.items()})
+
 
 @dataclass
 class SeveralEvaluators:
@@ -58,7 +65,7 @@ class SeveralEvaluators:
     def parts(self) -> list[FeatureEvaluator]:
         return list(self.named.values())
 
-    def __call__(self, sample: Sampler) -> Evaluation:
+    def __call__(self, sample: SampleStream) -> Evaluation:
         features = extract(self.parts, sample)
         return self.judge(features) if features is not None else Evaluation()
 

@@ -28,12 +28,12 @@ def ms_ssim(images: Tensor, pairs: Tensor) -> Tensor:
     for scale, weight in enumerate(WEIGHTS):
         if scale:
             x = F.avg_pool2d(x, 2, ceil_mode=True)
-        factor = torch.cat([_ssim(x, some, scale == len(WEIGHTS) - 1) for some in torch.split(pairs, PAIRS)])
+        factor = torch.cat([ssim(x, some, scale == len(WEIGHTS) - 1) for some in torch.split(pairs, PAIRS)])
         similarity *= factor.clamp(min=0) ** weight
     return similarity
 
 
-def _ssim(x: Tensor, pairs: Tensor, luminance: bool) -> Tensor:
+def ssim(x: Tensor, pairs: Tensor, luminance: bool) -> Tensor:
     """SSIM (k,) with or without its luminance term, the mean over the window's places (Wang et al. 2004)."""
     mean = _blur(x)
     variance = _blur(x * x) - mean**2

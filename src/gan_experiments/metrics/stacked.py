@@ -12,7 +12,7 @@ from torch import Tensor
 
 from gan_experiments.errors import UserError
 from gan_experiments.metrics import lenet
-from gan_experiments.metrics.base import Evaluation, Evaluator, Images, Metrics, Sampler
+from gan_experiments.metrics.base import Evaluation, Evaluator, Images, Metrics, SampleStream
 from gan_experiments.metrics.classes import histogram, kl_to_uniform, modes_reached, stacked_labels
 from gan_experiments.metrics.evaluator import batches
 from gan_experiments.metrics.features import Extraction
@@ -51,7 +51,7 @@ class StackedDigits(Metrics):
         with torch.random.fork_rng(devices=[]):
             extractor = lenet.extractor().on(device)
 
-        def evaluate(sample: Sampler) -> Evaluation:
+        def evaluate(sample: SampleStream) -> Evaluation:
             extraction = Extraction(extractor)
             for _, images, _ in batches(sample, self.samples, self.batch_size):
                 extraction.add(images.flatten(0, 1)[:, None])

@@ -43,7 +43,13 @@ class Aae(Encoding):
     def phases(self) -> list[Phase]:
         return [
             Phase("reconstruction", ("encoder", "generator"), self.reconstruction_loss),
-            Phase("discriminator", ("discriminator",), self.discriminator_loss, same_batch=True),
+            Phase(
+                "discriminator",
+                ("discriminator",),
+                self.discriminator_loss,
+                same_batch=True,
+                rate="discriminator",
+            ),
             Phase("encoder", ("encoder",), self.encoder_loss, same_batch=True),
         ]
 

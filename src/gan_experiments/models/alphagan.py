@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from omegaconf import MISSING
@@ -9,10 +10,11 @@ from torch import Tensor, nn
 from torch.nn.functional import softplus
 
 from gan_experiments.errors import UserError
+from gan_experiments.heads.linear import LinearHead
 from gan_experiments.losses import Loss
 from gan_experiments.models.autoencoder import Encoding
 from gan_experiments.models.base import Phase, Step
-from gan_experiments.networks import CodeDiscriminator, Discriminator, LinearHead, Network, Norm
+from gan_experiments.networks import CodeDiscriminator, Discriminator, Network, Norm
 from gan_experiments.types import ImageShape
 
 
@@ -65,12 +67,14 @@ class AlphaGan(Encoding):
         phases = [
             Phase("encoder", ("encoder",), self.encoder_loss),
             Phase("generator", ("generator",), self.generator_loss, same_batch=True),
-            Phase("discriminator", ("discriminator",), self.discriminator_loss, same_batch=True),
+            self.adversary("discriminator", self.discriminator_loss),
         ]
         if self.match_codes:
-            updates = ("code_discriminator",)
-            phases.append(Phase("code_discriminator", updates, self.code_discriminator_loss, same_batch=True))
+            phases.append(self.adversary("code_discriminator", self.code_discriminator_loss))
         return phases
+
+    def adversary(self, name: str, loss: Callable[[Step], dict[str, Tensor]]) -> Phase:
+        return Phase(name, (name,), loss, same_batch=True, rate="discriminator")
 
     def encoder_loss(self, step: Step) -> dict[str, Tensor]:
         """lambda |x - x^|_1 + [-log C(z^) + log(1 - C(z^))]"""

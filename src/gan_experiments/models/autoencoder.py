@@ -5,31 +5,35 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from gan_experiments.models.base import Model
+from gan_experiments.models.base import LatentModel
 from gan_experiments.noise import Noise
+from gan_experiments.types import Inputs
 
 
-class Encoding(Model):
+class Encoding(LatentModel):
     """A method with an encoder E, from images to latents, beside its generator G."""
 
     def averaged(self) -> tuple[str, ...]:
         return ("encoder", "generator")
 
-    def encode(self, networks: dict[str, nn.Module], images: Tensor) -> Tensor:
-        """Latents (n, latent_dim) of images (n, c, h, w) in [-1, 1], without noise."""
-        codes: Tensor = networks["encoder"](images)
-        return codes
+    def encode(self, networks: dict[str, nn.Module], images: Tensor) -> Inputs:
+        """The latents (n, latent_dim) of images (n, c, h, w) in [-1, 1], without noise."""
+        return Inputs(networks["encoder"](images))
 
-    def reconstruct(self, networks: dict[str, nn.Module], images: Tensor) -> Tensor:
-        return self.sample(networks, self.encode(networks, images))
+    def panels(
+        self, networks: dict[str, nn.Module], inputs: Inputs, direction: str = ""
+    ) -> dict[str, Tensor]:
+        assert inputs.images is not None
+        codes = self.encode(networks, inputs.images)
+        return {"image": inputs.images, "reconstruction": self.sample(networks, codes)}
 
 
 class GaussianEncoding(Encoding):
     """An encoder that gives the 2 x latent_dim parameters of q(z|x) = N(mean, diag(exp(log_variance)))."""
 
-    def encode(self, networks: dict[str, nn.Module], images: Tensor) -> Tensor:
+    def encode(self, networks: dict[str, nn.Module], images: Tensor) -> Inputs:
         """The posterior means (n, latent_dim) of images (n, c, h, w) in [-1, 1]."""
-        return posterior(networks["encoder"](images))[0]
+        return Inputs(posterior(networks["encoder"](images))[0])
 
 
 def posterior(parameters: Tensor) -> tuple[Tensor, Tensor]:

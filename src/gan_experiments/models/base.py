@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import Enum
+from functools import partial
 from typing import Any, ClassVar
 
 import torch
@@ -13,11 +15,13 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from gan_experiments.data import Data
+from gan_experiments.data.transforms import Pixels
 from gan_experiments.errors import UserError
 from gan_experiments.losses import Loss, NoLoss
+from gan_experiments.models.feeds import BLOCK, Feed, LatentFeed
 from gan_experiments.networks import Network
 from gan_experiments.noise import Noise
-from gan_experiments.types import Batch, ImageShape
+from gan_experiments.types import Batch, ImageShape, Inputs
 
 
 @dataclass
@@ -25,7 +29,7 @@ class Step:
     """One iteration of training, as a method's loss functions see it.
 
     `index` counts generator updates from 0, `progress` is the share of the run done, in [0, 1). `shared` holds
-    what a phase prepared for the others. `log` records a scalar without waiting for the device.
+    what one phase leaves to the others. `log` records a scalar without waiting for the device.
     """
 
     index: int
@@ -48,6 +52,12 @@ class Step:
     def next_batch(self) -> None:
         self._batch = None
 
+    def once(self, name: str, make: Callable[[], Tensor]) -> Tensor:
+        """What phases share, made (with its graph) by the first that asks for it in this iteration."""
+        if name not in self.shared:
+            self.shared[name] = make()
+        return self.shared[name]
+
     def log(self, name: str, value: Tensor) -> None:
         self.logged[name] = value.detach()
 
@@ -56,9 +66,9 @@ class Step:
 class Phase:
     """One line of a method's algorithm: minimise the sum of `loss`'s terms over the networks in `updates`.
 
-    `repeat`: how many times in a row; each repeat gets a fresh batch unless `same_batch`. `prepare` runs at the
-    start of the iteration, with this phase's networks recording gradients, so that an earlier phase may use what
-    this one computes. `after` runs after each optimiser step (weight clipping, BEGAN's k, ...).
+    `repeat`: how many times in a row; each repeat gets a fresh batch unless `same_batch`. `rate`: which learning
+    rate it takes, the "generator"'s or the "discriminator"'s. `after` runs after each optimiser step (weight
+    clipping, BEGAN's k, ...).
     """
 
     name: str
@@ -66,7 +76,7 @@ class Phase:
     loss: Callable[[Step], dict[str, Tensor]]
     repeat: int = 1
     same_batch: bool = False
-    prepare: Callable[[Step], None] | None = None
+    rate: str = "generator"
     after: Callable[[], None] | None = None
 
 
@@ -79,28 +89,19 @@ class Prior(Enum):
 
 
 @dataclass
-class Model:
-    """Base of every method that turns latents into images.
+class Model(ABC):
+    """Base of every method.
 
-    A subclass builds its networks in `build`, names its phases in `phases`, and maps latents to images in
-    `sample`. It never touches a device, an optimiser or a logger.
+    A subclass builds its networks in `build`, names its phases in `phases`, says what draws its inputs in `feed`,
+    and maps inputs to images in `sample`. It never touches a device, an optimiser or a logger.
     """
 
-    latent_dim: int = MISSING
-    prior: Prior = MISSING
-
+    needs: ClassVar[frozenset[str]] = frozenset()  # of the data: "labels", "sources", "pairs"
+    translations: ClassVar[tuple[str, ...]] = ("",)  # a translator's, by the names that stand before figures
     uses_loss: ClassVar[bool] = True  # off where the method has an objective of its own
-
-    def __post_init__(self) -> None:
-        if self.latent_dim < 1:
-            raise UserError(f"model.latent_dim must be at least 1, not {self.latent_dim}")
 
     def check(self, loss: Loss, data: Data) -> None:
         """Raise UserError, before anything is read or built, for companions that make no sense."""
-        if data.domains != 1:
-            raise UserError(
-                f"data={data.option} has two image domains, and this model turns latents into images of one"
-            )
         if self.uses_loss and isinstance(loss, NoLoss):
             raise UserError("loss=none leaves this model without an objective; try loss=non_saturating")
         if not self.uses_loss and not isinstance(loss, NoLoss):
@@ -108,52 +109,31 @@ class Model:
                 "this model has an objective of its own, so a loss would have no effect: loss=none"
             )
 
+    @abstractmethod
     def build(self, network: Network, loss: Loss, shape: ImageShape) -> dict[str, nn.Module]:
         """Make the networks; the names returned are those that phases and checkpoints use."""
-        raise NotImplementedError
 
+    @abstractmethod
     def phases(self) -> list[Phase]:
         """The method's algorithm, in the order of its updates."""
-        raise NotImplementedError
+
+    @abstractmethod
+    def feed(self, seed: int, device: torch.device, sources: Pixels | None = None) -> Feed:
+        """An endless stream of inputs for `sample`; `sources`: the images that a translator walks through."""
 
     def averaged(self) -> tuple[str, ...]:
         """The networks whose moving average is kept and sampled from."""
         return ("generator",)
 
-    def sample(self, networks: dict[str, nn.Module], latents: Tensor) -> Tensor:
-        """Images (n, c, h, w) in [-1, 1] from latents (n, latent_dim)."""
-        images: Tensor = networks["generator"](latents)
-        return images
+    @abstractmethod
+    def sample(self, networks: dict[str, nn.Module], inputs: Inputs, direction: str = "") -> Tensor:
+        """Images (n, c, h, w) in [-1, 1] from `inputs`."""
 
-    def reconstruct(self, networks: dict[str, nn.Module], images: Tensor) -> Tensor | None:
-        """What images (n, c, h, w) become when encoded and decoded; None for a method without an encoder."""
-        return None
-
-    def latents(self, noise: Noise, samples: int) -> Tensor:
-        """`samples` draws from the prior, shape (samples, latent_dim)."""
-        if self.prior is Prior.uniform:
-            return 2 * noise.uniform(samples, self.latent_dim) - 1
-        normal = noise.normal(samples, self.latent_dim)
-        if self.prior is Prior.spherical:
-            radius: float = self.latent_dim**0.5
-            return radius * F.normalize(normal, dim=1)
-        return normal
-
-    def labels(self, latents: Tensor) -> Tensor | None:
-        """The classes int64 (n,) that latents ask for; None for a generator that is not told the class."""
-        return None
-
-    def told(self, latents: Tensor, labels: Tensor) -> Tensor:
-        """The same latents asking for these classes."""
-        raise UserError("this model is not told which class to draw")
-
-    def shown(self, latents: Tensor) -> Tensor:
-        """Latents for a picture: as they are, or with the classes in order where the generator is told them."""
-        return latents
-
-    def between(self, start: Tensor, end: Tensor, weight: Tensor) -> Tensor:
-        """Latents on the way from `start` (weight 0) to `end` (weight 1), along a great circle."""
-        return slerp(start, end, weight)
+    def panels(
+        self, networks: dict[str, nn.Module], inputs: Inputs, direction: str = ""
+    ) -> dict[str, Tensor]:
+        """What a picture shows of given images, a column each by name; empty for a method that takes no images in."""
+        return {}
 
     def scores(self, images: Tensor) -> Tensor | None:
         """The discriminator's scores (n,) of images, higher for real; None for a method without one."""
@@ -169,6 +149,60 @@ class Model:
     def differentiates_twice(self) -> bool:
         """Whether a phase differentiates through an input gradient (such networks are not compiled)."""
         return False
+
+
+@dataclass
+class LatentModel(Model):
+    """A method whose generator turns latents into images."""
+
+    latent_dim: int = MISSING
+    prior: Prior = MISSING
+
+    def __post_init__(self) -> None:
+        if self.latent_dim < 1:
+            raise UserError(f"model.latent_dim must be at least 1, not {self.latent_dim}")
+
+    def feed(
+        self, seed: int, device: torch.device, sources: Pixels | None = None, label: int | None = None
+    ) -> Feed:
+        """Draws from the prior; `label`: of this class only. Raises UserError where the model is not told it."""
+        if label is None:
+            return LatentFeed(self.inputs, seed, device)
+        labels = torch.full((BLOCK,), label, device=device)
+        return LatentFeed(partial(self.inputs, labels=labels), seed, device)
+
+    def latents(self, noise: Noise, samples: int) -> Tensor:
+        """`samples` draws from the prior, shape (samples, latent_dim)."""
+        if self.prior is Prior.uniform:
+            return 2 * noise.uniform(samples, self.latent_dim) - 1
+        normal = noise.normal(samples, self.latent_dim)
+        if self.prior is Prior.spherical:
+            radius: float = self.latent_dim**0.5
+            return radius * F.normalize(normal, dim=1)
+        return normal
+
+    def inputs(self, noise: Noise, samples: int, labels: Tensor | None = None) -> Inputs:
+        """`samples` draws of all that the generator is given; `labels` int64 (samples,) asks for these classes.
+
+        Raises UserError where the generator is not told the class.
+        """
+        if labels is not None:
+            raise UserError("this model is not told which class to draw")
+        return Inputs(self.latents(noise, samples))
+
+    def ordered(self, inputs: Inputs) -> Inputs:
+        """Inputs for a picture: as they are, or with the classes in order where the generator is told them."""
+        return inputs
+
+    def sample(self, networks: dict[str, nn.Module], inputs: Inputs, direction: str = "") -> Tensor:
+        images: Tensor = networks["generator"](inputs.z)
+        return images
+
+    def between(self, start: Inputs, end: Inputs, weight: Tensor) -> Inputs:
+        """Inputs on the way from `start` (weight 0) to `end` (weight 1): latents along a great circle."""
+        assert start.z is not None
+        assert end.z is not None
+        return Inputs(slerp(start.z, end.z, weight))
 
 
 def slerp(start: Tensor, end: Tensor, weight: Tensor) -> Tensor:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -49,10 +49,8 @@ class Began(AutoencodingGan):
     def energy(self, residuals: Tensor) -> Tensor:
         return residuals.abs().pow(self.eta).mean(1)
 
-    def phases(self) -> list[Phase]:
-        phases = super().phases()
-        next(phase for phase in phases if phase.name == "generator").after = self.move_balance
-        return phases
+    def generator_phase(self) -> Phase:
+        return replace(super().generator_phase(), after=self.move_balance)
 
     def adversarial(self, real: Tensor, fake: Tensor, step: Step) -> dict[str, Tensor]:
         """L_D = L(x) - k L(G(z_D))."""
@@ -74,7 +72,8 @@ class Began(AutoencodingGan):
         self.k = (self.k + self.balance_rate * self.imbalance).clamp(0, 1)
 
     def state(self) -> dict[str, Any]:
-        return {"k": self.k}
+        return {**super().state(), "k": self.k}
 
     def load_state(self, state: dict[str, Any]) -> None:
+        super().load_state(state)
         self.k = state["k"]

@@ -1,10 +1,11 @@
-"""Generators that are told the class, and the conditional GAN."""
+"""Generators that are told the class: cGAN, AC-GAN, the projection discriminator, BigGAN, the conditional SAN."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
 import torch
+from omegaconf import MISSING
 from torch import Tensor, nn
 from torch.nn.functional import one_hot
 
@@ -16,23 +17,31 @@ from gan_experiments.models.gan import Gan
 from gan_experiments.networks import Discriminator, Network
 from gan_experiments.noise import Noise
 from gan_experiments.penalties.base import Critic
-from gan_experiments.types import ImageShape
+from gan_experiments.types import ImageShape, Inputs
 
 
 @dataclass
 class Conditional(Gan):
-    """What is common: a latent is z with the class as a one-hot code behind it, (n, latent_dim + classes).
+    """A GAN whose generator is told the class, and whose discriminator is told it or names it.
 
-    In the discriminator's step the generated images have the classes of the real batch, so that both come from
-    the same marginal; in the generator's step classes are drawn uniformly.
+    By `model.head`: AC-GAN (classifier), the projection discriminator and BigGAN (projection), the conditional SAN
+    (class_san). In the discriminator's step the generated images have the classes of the real batch, so that both
+    come from the same marginal; in the generator's step classes are drawn uniformly.
+
+    label_channels: the discriminator sees the class as one constant channel for each (cGAN, Mirza & Osindero 2014,
+      equation 2).
     """
+
+    label_channels: bool = MISSING
+
+    needs = frozenset({"labels"})
 
     def check(self, loss: Loss, data: Data) -> None:
         super().check(loss, data)
-        if data.num_classes < 2:
+        if not (self.head.conditional or self.label_channels):
             raise UserError(
-                f"this model draws images of a given class, and data={data.option} has no labels here; "
-                f"choose data with labels (digits, mnist, cifar10, ...)"
+                "nothing tells this model's discriminator the class: choose head@model.head=projection, classifier "
+                "or class_san, or model.label_channels=true"
             )
         if loss.relative:
             raise UserError("this loss pairs images of any class; choose another, such as loss=hinge")
@@ -48,65 +57,67 @@ class Conditional(Gan):
     def build_generator(self, network: Network, shape: ImageShape) -> nn.Module:
         return network.conditional_generator(self.latent_dim, shape.classes, shape)
 
-    def latents(self, noise: Noise, samples: int) -> Tensor:
-        z = super().latents(noise, samples)
-        return self._with(z, (noise.uniform(samples) * self.classes).long())
+    def build_discriminator(self, network: Network, shape: ImageShape) -> Discriminator:
+        more = shape.classes if self.label_channels else 0
+        return super().build_discriminator(network, replace(shape, channels=shape.channels + more))
 
-    def labels(self, latents: Tensor) -> Tensor:
-        return latents[:, self.latent_dim :].argmax(1)
+    def inputs(self, noise: Noise, samples: int, labels: Tensor | None = None) -> Inputs:
+        z = self.latents(noise, samples)
+        return Inputs(z, (noise.uniform(samples) * self.classes).long() if labels is None else labels)
 
-    def told(self, latents: Tensor, labels: Tensor) -> Tensor:
-        return self._with(latents[:, : self.latent_dim], labels)
-
-    def shown(self, latents: Tensor) -> Tensor:
+    def ordered(self, inputs: Inputs) -> Inputs:
         """The classes in order, each as often as the others."""
-        order = torch.arange(len(latents), device=latents.device) * self.classes
-        return self.told(latents, order // len(latents))
+        assert inputs.z is not None
+        order = torch.arange(len(inputs), device=inputs.z.device) * self.classes
+        return replace(inputs, labels=order // len(inputs))
 
-    def between(self, start: Tensor, end: Tensor, weight: Tensor) -> Tensor:
+    def sample(self, networks: dict[str, nn.Module], inputs: Inputs, direction: str = "") -> Tensor:
+        images: Tensor = networks["generator"](inputs.z, inputs.labels)
+        return images
+
+    def between(self, start: Inputs, end: Inputs, weight: Tensor) -> Inputs:
         """z goes along a great circle, and the class stays that of the start."""
-        way = super().between(start[..., : self.latent_dim], end[..., : self.latent_dim], weight)
-        return torch.cat([way, start[..., self.latent_dim :].expand(*way.shape[:-1], -1)], dim=-1)
-
-    def _with(self, z: Tensor, labels: Tensor) -> Tensor:
-        return torch.cat([z, one_hot(labels, self.classes).to(z.dtype)], dim=1)
+        return replace(super().between(start, end, weight), labels=start.labels)
 
     def detached_fakes(self, step: Step) -> Tensor:
         with torch.no_grad():
-            latents = self.told(self.latents(step.noise, step.batch_size), real_labels(step))
-            fakes: Tensor = self.generator(latents)
+            inputs = self.inputs(step.noise, step.batch_size, real_labels(step))
+            fakes: Tensor = self.generator(inputs.z, inputs.labels)
             return fakes
+
+    def features(self, images: Tensor, labels: Tensor) -> Tensor:
+        """h of images (n, c, h, w) of the classes `labels` (n,), or several times as many images in their order."""
+        if self.label_channels:
+            codes = one_hot(labels.repeat(len(images) // len(labels)), self.classes).to(images.dtype)
+            images = torch.cat([images, codes[:, :, None, None].expand(-1, -1, *images.shape[2:])], dim=1)
+        return self.discriminator.features(images)
 
     def score(self, images: Tensor, labels: Tensor) -> Tensor:
         """The discriminator's scores (n,) of images (n, c, h, w) as images of the classes `labels` (n,)."""
-        raise NotImplementedError
+        scores: Tensor = self.discriminator.head(self.features(images, labels), labels)
+        return scores
+
+    def adversarial(self, real: Tensor, fake: Tensor, step: Step) -> dict[str, Tensor]:
+        labels = real_labels(step)
+        features = self.paired(lambda images: self.features(images, labels), real, fake)
+        return self.judged(*features, step, labels)
 
     def critic(self, step: Step) -> Critic:
         labels = real_labels(step)
-        return lambda images: self.score(images, labels.repeat(len(images) // len(labels)))
+        return lambda images: self.score(images, labels)
 
     def generator_loss(self, step: Step) -> dict[str, Tensor]:
-        latents = self.latents(step.noise, self.generator_batch * step.batch_size)
-        fakes = self.perturb(self.generator(latents), step)
-        return {"adversarial": self.loss.generator(self.score(fakes, self.labels(latents)))}
+        inputs = self.inputs(step.noise, self.generator_batch * step.batch_size)
+        assert inputs.labels is not None
+        fakes = self.perturb(self.generator(inputs.z, inputs.labels), step)
+        features = self.features(fakes, inputs.labels)
+        losses: dict[str, Tensor] = self.discriminator.head.generator_terms(
+            self.loss, features, inputs.labels
+        )
+        return losses
 
     def scores(self, images: Tensor) -> Tensor | None:
         return None  # as images of which class?
-
-
-@dataclass
-class ConditionalGan(Conditional):
-    """cGAN (Mirza & Osindero 2014, eq. 2): the discriminator sees the class as one constant channel for each."""
-
-    def build_discriminator(self, network: Network, shape: ImageShape) -> Discriminator:
-        return super().build_discriminator(network, replace(shape, channels=shape.channels + shape.classes))
-
-    def score(self, images: Tensor, labels: Tensor) -> Tensor:
-        codes = one_hot(labels, self.classes).to(images.dtype)[:, :, None, None]
-        scores: Tensor = self.discriminator(
-            torch.cat([images, codes.expand(-1, -1, *images.shape[2:])], dim=1)
-        )
-        return scores
 
 
 def real_labels(step: Step) -> Tensor:

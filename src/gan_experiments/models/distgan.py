@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from omegaconf import MISSING
@@ -45,7 +45,10 @@ class AutoencodedGan(Encoding, Gan):
         return {"encoder": self.encoder, **networks}
 
     def phases(self) -> list[Phase]:
-        return [Phase("autoencoder", ("encoder", "generator"), self.autoencoder_loss), *super().phases()]
+        return [self.autoencoder_phase(), *super().phases()]
+
+    def autoencoder_phase(self) -> Phase:
+        return Phase("autoencoder", ("encoder", "generator"), self.autoencoder_loss)
 
     def autoencoder_loss(self, step: Step) -> dict[str, Tensor]:
         raise NotImplementedError
@@ -53,13 +56,15 @@ class AutoencodedGan(Encoding, Gan):
     def adversarial(self, real: Tensor, fake: Tensor, step: Step) -> dict[str, Tensor]:
         """(1 - alpha) log d(x) + alpha log d(G(E(x))) + log(1 - d(G(z))), negated; or another loss so mixed."""
         share = self.reconstruction_share(step.progress)
-        scores_real, scores_fake = self.paired(self.discriminator, real, fake)
-        self.log_scores(step, scores_real, scores_fake)
-        losses = {"real": (1 - share) * self.loss.discriminator(scores_real, scores_fake)}
+        features_real, features_fake = self.paired(self.discriminator.features, real, fake)
+        terms = self.judged(features_real, features_fake, step)
+        losses = {f"real/{name}": (1 - share) * term for name, term in terms.items()}
         if share > 0:
             with torch.no_grad():
                 decoded = self.perturb(self.generator(self.encoder(step.batch.images)), step)
-            losses["decoded"] = share * self.loss.discriminator(self.discriminator(decoded), scores_fake)
+            features = self.discriminator.features(decoded)
+            terms = self.discriminator.head.terms(self.loss, features, features_fake).losses
+            losses |= {f"decoded/{name}": share * term for name, term in terms.items()}
         return losses
 
     def reconstruction_share(self, progress: float) -> float:
@@ -92,11 +97,9 @@ class DistGan(AutoencodedGan):
         if self.distance_weight < 0:
             raise UserError(f"model.distance_weight must be 0 or more, not {self.distance_weight}")
 
-    def phases(self) -> list[Phase]:
-        phases = super().phases()
-        if not self.autoencoder_trains_generator:
-            phases[0].updates = ("encoder",)
-        return phases
+    def autoencoder_phase(self) -> Phase:
+        phase = super().autoencoder_phase()
+        return phase if self.autoencoder_trains_generator else replace(phase, updates=("encoder",))
 
     def autoencoder_loss(self, step: Step) -> dict[str, Tensor]:
         """mean |Phi(x) - Phi(G(E(x)))|^2 + lambda_r W, means over samples and features."""

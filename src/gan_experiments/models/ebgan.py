@@ -27,6 +27,7 @@ class AutoencodingGan(Gan):
     code_dim: int = MISSING
 
     uses_loss = False
+    has_head = False
 
     def __post_init__(self) -> None:
         super().__post_init__()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from omegaconf import MISSING
@@ -11,18 +11,20 @@ from torch import Tensor, nn
 
 from gan_experiments.data import Data
 from gan_experiments.errors import UserError
+from gan_experiments.heads import Head, check_head
 from gan_experiments.losses import Loss
-from gan_experiments.models.base import Model, Phase, Step
-from gan_experiments.networks import Discriminator, LinearHead, Network, Norm
+from gan_experiments.models.base import LatentModel, Phase, Step
+from gan_experiments.networks import Discriminator, Network, Norm
 from gan_experiments.penalties.base import Critic
 from gan_experiments.types import ImageShape
 
 
 @dataclass
-class Gan(Model):
+class Gan(LatentModel):
     """Algorithm 1 of Goodfellow et al. (2014), for any adversarial loss and any penalties on the discriminator.
 
-    GAN, DCGAN, WGAN, WGAN-GP, GAN-GP and SN-GAN are this algorithm with their papers' settings (conf/model/).
+    GAN, DCGAN, WGAN, WGAN-GP, GAN-GP, SN-GAN, SAN, StyleGAN2 and others are this algorithm with their papers'
+    settings (conf/model/).
 
     discriminator_steps: k, discriminator updates per generator update, each on fresh real and fake samples.
     generator_first: update the generator before the discriminator within an iteration (Miyato et al. 2018).
@@ -33,7 +35,8 @@ class Gan(Model):
     discriminator_norm: normalisation of the discriminator's layers.
     instance_noise: standard deviation of N(0, s^2) added to real and fake inputs of the discriminator (Sonderby
       et al. 2017), decaying linearly to 0 at the share `instance_noise_until` of the run.
-    penalties: terms added to the discriminator's loss, and constraints on its weights.
+    head: the discriminator's last layer and its terms. penalties: terms added to the discriminator's loss, and
+      constraints on its weights.
     """
 
     discriminator_steps: int = MISSING
@@ -44,7 +47,10 @@ class Gan(Model):
     discriminator_norm: Norm = MISSING
     instance_noise: float = MISSING
     instance_noise_until: float = MISSING
+    head: Any = MISSING
     penalties: dict[str, Any] = MISSING
+
+    has_head: ClassVar[bool] = True  # off where the method makes the last layer itself
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -56,6 +62,10 @@ class Gan(Model):
 
     def check(self, loss: Loss, data: Data) -> None:
         super().check(loss, data)
+        if self.has_head:
+            check_head(self.head, loss, conditional="labels" in self.needs)
+        elif self.head is not None:
+            raise UserError("this model's discriminator ends in a part of its own: model.head=null")
         if loss.relative and self.generator_batch > 1:
             raise UserError(
                 f"this loss pairs generated with real images: model.generator_batch must be 1, not {self.generator_batch}"
@@ -72,34 +82,37 @@ class Gan(Model):
 
     def build_discriminator(self, network: Network, shape: ImageShape) -> Discriminator:
         trunk = network.trunk(shape, self.discriminator_norm)
-        return Discriminator(trunk, self.head(trunk.features))
+        return Discriminator(trunk, self.build_head(trunk.features, shape.classes))
 
-    def head(self, features: int) -> nn.Module:
+    def build_head(self, features: int, classes: int) -> nn.Module:
         """The last layer of the discriminator, from h(x) to a score."""
-        return LinearHead(features, spectral=self.discriminator_norm is Norm.spectral)
+        head: Head = self.head
+        return head.build(features, classes, self.discriminator_norm is Norm.spectral)
 
     def phases(self) -> list[Phase]:
-        discriminator = Phase(
+        phases = [self.discriminator_phase(), self.generator_phase()]
+        return phases[::-1] if self.generator_first else phases
+
+    def discriminator_phase(self) -> Phase:
+        return Phase(
             "discriminator",
             ("discriminator",),
             self.discriminator_loss,
             repeat=self.discriminator_steps,
+            rate="discriminator",
             after=self.constrain,
         )
-        generator = Phase(
-            "generator",
-            ("generator",),
-            self.generator_loss,
-            prepare=self.prepare if self.shares_fakes else None,
-        )
-        return [generator, discriminator] if self.generator_first else [discriminator, generator]
+
+    def generator_phase(self) -> Phase:
+        return Phase("generator", ("generator",), self.generator_loss)
 
     @property
     def shares_fakes(self) -> bool:
         return self.reuse_fakes and not self.generator_first and self.generator_batch == 1
 
-    def prepare(self, step: Step) -> None:
-        step.shared["fakes"] = self.generate(step, step.batch_size)
+    def shared_fakes(self, step: Step) -> Tensor:
+        """The fakes that the generator's step improves and the last discriminator step sees."""
+        return step.once("fakes", lambda: self.generate(step, step.batch_size))
 
     def generate(self, step: Step, samples: int) -> Tensor:
         images: Tensor = self.generator(self.latents(step.noise, samples))
@@ -120,32 +133,43 @@ class Gan(Model):
     def detached_fakes(self, step: Step) -> Tensor:
         """Generated images, without a gradient, for the discriminator's step."""
         if self.shares_fakes and step.repeat == self.discriminator_steps - 1:
-            return step.shared["fakes"].detach()
+            return self.shared_fakes(step).detach()
         with torch.no_grad():
             return self.generate(step, step.batch_size)
 
     def adversarial(self, real: Tensor, fake: Tensor, step: Step) -> dict[str, Tensor]:
         """The discriminator's loss on images (n, c, h, w)."""
-        scores_real, scores_fake = self.paired(self.critic(step), real, fake)
-        self.log_scores(step, scores_real, scores_fake)
-        return {"adversarial": self.loss.discriminator(scores_real, scores_fake)}
+        features = self.paired(self.discriminator.features, real, fake)
+        return self.judged(*features, step)
+
+    def judged(
+        self, real: Tensor, fake: Tensor, step: Step, labels: Tensor | None = None
+    ) -> dict[str, Tensor]:
+        """The head's terms on features of real and of fake images, whose scores are logged."""
+        terms = self.discriminator.head.terms(self.loss, real, fake, labels)
+        self.log_scores(step, terms.real, terms.fake)
+        for name, value in terms.logged.items():
+            step.log(name, value)
+        losses: dict[str, Tensor] = terms.losses
+        return losses
 
     def critic(self, step: Step) -> Critic:
         """The function of images whose gradient the penalties act on."""
         return self.discriminator
 
     def generator_loss(self, step: Step) -> dict[str, Tensor]:
-        scores = self.discriminator(self.fakes(step))
+        fake = self.discriminator.features(self.fakes(step))
         if not self.loss.relative:
-            return {"adversarial": self.loss.generator(scores)}
+            losses: dict[str, Tensor] = self.discriminator.head.generator_terms(self.loss, fake)
+            return losses
         with torch.no_grad():
             real = self.discriminator(self.perturb(step.batch.images, step))
-        return {"adversarial": self.loss.discriminator(scores, real)}
+        return {"adversarial": self.loss.discriminator(self.discriminator.head(fake), real)}
 
     def fakes(self, step: Step) -> Tensor:
         """The images that the generator's step improves, as the discriminator sees them."""
         if self.shares_fakes:
-            return self.perturb(step.shared["fakes"], step)
+            return self.perturb(self.shared_fakes(step), step)
         return self.perturb(self.generate(step, self.generator_batch * step.batch_size), step)
 
     def paired(self, function: Critic, real: Tensor, fake: Tensor) -> tuple[Tensor, Tensor]:
@@ -163,6 +187,8 @@ class Gan(Model):
     def constrain(self) -> None:
         for penalty in self.penalties.values():
             penalty.constrain(self.discriminator)
+        if self.has_head:
+            self.discriminator.head.constrain()
 
     def scores(self, images: Tensor) -> Tensor | None:
         result: Tensor = self.discriminator(images)
@@ -176,4 +202,14 @@ class Gan(Model):
         step.log("score/gap", real.mean() - fake.mean())
 
     def differentiates_twice(self) -> bool:
-        return any(penalty.weight > 0 for penalty in self.penalties.values())
+        return any(penalty.weight > 0 and penalty.differentiates_input for penalty in self.penalties.values())
+
+    def state(self) -> dict[str, Any]:
+        state = {"penalties": {name: penalty.state() for name, penalty in self.penalties.items()}}
+        return {**state, "head": self.discriminator.head.state()} if self.has_head else state
+
+    def load_state(self, state: dict[str, Any]) -> None:
+        for name, penalty in self.penalties.items():
+            penalty.load_state(state["penalties"][name])
+        if self.has_head:
+            self.discriminator.head.load_state(state["head"])

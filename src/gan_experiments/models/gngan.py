@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 
 import torch
@@ -55,12 +55,12 @@ class GnGan(AutoencodedGan):
             if getattr(self, name) < 0:
                 raise UserError(f"model.{name} must be 0 or more, not {getattr(self, name)}")
 
-    def phases(self) -> list[Phase]:
+    def discriminator_phase(self) -> Phase:
         """Algorithm 1 draws images once per iteration, for all three updates."""
-        phases = super().phases()
-        for phase in phases[1:]:
-            phase.same_batch = phase.repeat == 1
-        return phases
+        return replace(super().discriminator_phase(), same_batch=self.discriminator_steps == 1)
+
+    def generator_phase(self) -> Phase:
+        return replace(super().generator_phase(), same_batch=True)
 
     def autoencoder_loss(self, step: Step) -> dict[str, Tensor]:
         """mean |x - G(E(x))|^2 per pixel + lambda_r V_R over the points (E(x), G(E(x))) and (z, G(z))."""

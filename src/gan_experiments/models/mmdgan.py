@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 import torch
@@ -30,6 +30,7 @@ class CodeGan(Gan):
     code_dim: int = MISSING
 
     uses_loss = False
+    has_head = False
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -41,7 +42,7 @@ class CodeGan(Gan):
     def kernel(self) -> Kernel:
         raise NotImplementedError
 
-    def head(self, features: int) -> nn.Module:
+    def build_head(self, features: int, classes: int) -> nn.Module:
         return nn.Linear(features, self.code_dim)
 
     def codes(self, step: Step, *features: Tensor) -> tuple[Tensor, Tensor]:
@@ -89,12 +90,8 @@ class MmdGan(CodeGan):
         self.decoder = network.generator(self.code_dim, shape)
         return {**networks, "decoder": self.decoder}
 
-    def phases(self) -> list[Phase]:
-        phases = super().phases()
-        for phase in phases:
-            if phase.name == "discriminator":
-                phase.updates += ("decoder",)
-        return phases
+    def discriminator_phase(self) -> Phase:
+        return replace(super().discriminator_phase(), updates=("discriminator", "decoder"))
 
     def adversarial(self, real: Tensor, fake: Tensor, step: Step) -> dict[str, Tensor]:
         features = self.paired(self.discriminator.features, real, fake)

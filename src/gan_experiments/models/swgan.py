@@ -13,7 +13,7 @@ from gan_experiments.data import Data
 from gan_experiments.errors import UserError
 from gan_experiments.losses import Loss
 from gan_experiments.losses.sliced import random_directions, sliced_wasserstein2
-from gan_experiments.models.base import Model, Phase, Step
+from gan_experiments.models.base import LatentModel, Phase, Step
 from gan_experiments.models.gan import Gan
 from gan_experiments.networks import Network
 from gan_experiments.types import ImageShape
@@ -61,7 +61,7 @@ class SwGan(Gan):
 
 
 @dataclass
-class Sliced(Model):
+class Sliced(LatentModel):
     """The same paper's section 3.1: no discriminator, the distance of the pixels themselves.
 
     directions: random projections per step.

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 from omegaconf import MISSING
 from torch import Tensor, nn
 
+from gan_experiments.data import Data
 from gan_experiments.errors import UserError
+from gan_experiments.heads import check_head
 from gan_experiments.losses import Loss
 from gan_experiments.models.autoencoder import (
     GaussianEncoding,
@@ -17,7 +20,7 @@ from gan_experiments.models.autoencoder import (
     squared_error,
 )
 from gan_experiments.models.base import Phase, Prior, Step
-from gan_experiments.networks import Discriminator, LinearHead, Network, Norm
+from gan_experiments.networks import Discriminator, Network, Norm
 from gan_experiments.types import ImageShape
 
 
@@ -30,11 +33,12 @@ class VaeGan(GaussianEncoding):
     with the gradients that all three have before any of them moves.
 
     gamma: weight of the reconstruction error against the adversarial loss in the decoder's update.
-    discriminator_norm: normalisation of the discriminator's layers.
+    discriminator_norm: normalisation of the discriminator's layers. head: its last layer and that layer's terms.
     """
 
     gamma: float = MISSING
     discriminator_norm: Norm = MISSING
+    head: Any = MISSING
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -43,12 +47,16 @@ class VaeGan(GaussianEncoding):
         if self.prior is not Prior.normal:
             raise UserError("model.prior must be normal: the divergence of a VAE is from N(0, I)")
 
+    def check(self, loss: Loss, data: Data) -> None:
+        super().check(loss, data)
+        check_head(self.head, loss, conditional=False)
+
     def build(self, network: Network, loss: Loss, shape: ImageShape) -> dict[str, nn.Module]:
         self.loss: Loss = loss
         self.encoder: nn.Module = network.encoder(shape, 2 * self.latent_dim, network.generator_norm)
         self.generator: nn.Module = network.generator(self.latent_dim, shape)
         trunk = network.trunk(shape, self.discriminator_norm)
-        head = LinearHead(trunk.features, spectral=self.discriminator_norm is Norm.spectral)
+        head = self.head.build(trunk.features, shape.classes, self.discriminator_norm is Norm.spectral)
         self.discriminator: Discriminator = Discriminator(trunk, head)
         return {"encoder": self.encoder, "generator": self.generator, "discriminator": self.discriminator}
 
@@ -56,7 +64,14 @@ class VaeGan(GaussianEncoding):
         return [
             Phase("encoder", ("encoder",), self.encoder_loss),
             Phase("generator", ("generator",), self.generator_loss, same_batch=True),
-            Phase("discriminator", ("discriminator",), self.discriminator_loss, same_batch=True),
+            Phase(
+                "discriminator",
+                ("discriminator",),
+                self.discriminator_loss,
+                same_batch=True,
+                rate="discriminator",
+                after=self.discriminator.head.constrain,
+            ),
         ]
 
     def encoder_loss(self, step: Step) -> dict[str, Tensor]:
@@ -76,21 +91,25 @@ class VaeGan(GaussianEncoding):
         step.shared |= {"decoded": decoded.detach(), "samples": samples.detach()}
         return {
             "reconstruction": self.gamma * self.feature_error(decoded, step.batch.images),
-            "samples": self.loss.generator(self.discriminator(samples)),
-            "decoded": self.loss.generator(self.discriminator(decoded)),
+            **self.generator_terms("samples", samples),
+            **self.generator_terms("decoded", decoded),
         }
+
+    def generator_terms(self, name: str, fake: Tensor) -> dict[str, Tensor]:
+        terms = self.discriminator.head.generator_terms(self.loss, self.discriminator.features(fake))
+        return {f"{name}/{term}": value for term, value in terms.items()}
 
     def discriminator_loss(self, step: Step) -> dict[str, Tensor]:
         """L_GAN: the reconstruction error must not reach the features."""
-        real = self.discriminator(step.batch.images)
-        samples, decoded = (self.discriminator(step.shared[name]) for name in ("samples", "decoded"))
-        step.log("score/real", real.mean())
-        step.log("score/fake", samples.mean())
-        step.log("score/decoded", decoded.mean())
-        return {
-            "samples": self.loss.discriminator(real, samples) / 2,
-            "decoded": self.loss.discriminator(real, decoded) / 2,
-        }
+        real = self.discriminator.features(step.batch.images)
+        losses: dict[str, Tensor] = {}
+        for name in ("samples", "decoded"):
+            fake = self.discriminator.features(step.shared[name])
+            terms = self.discriminator.head.terms(self.loss, real, fake)
+            losses |= {f"{name}/{term}": value / 2 for term, value in terms.losses.items()}
+            step.log("score/real", terms.real.mean())
+            step.log("score/fake" if name == "samples" else "score/decoded", terms.fake.mean())
+        return losses
 
     def feature_error(self, decoded: Tensor, images: Tensor) -> Tensor:
         """L_llike of equation 7, -log N(D_l(x); D_l(x~), I) up to a constant."""

@@ -53,7 +53,7 @@ class VeeGan(Encoding):
 
     def phases(self) -> list[Phase]:
         return [
-            Phase("discriminator", ("discriminator",), self.discriminator_loss),
+            Phase("discriminator", ("discriminator",), self.discriminator_loss, rate="discriminator"),
             Phase("generator", ("generator", "encoder"), self.generator_loss, same_batch=True),
         ]
 

@@ -1,11 +1,10 @@
 """Network families, each one file for every resolution, and the parts that methods build networks from."""
 
-from gan_experiments.networks.base import Generator, Network
+from gan_experiments.networks.base import ConditionalGenerator, Generator, Network
 from gan_experiments.networks.biggan import BigGAN
 from gan_experiments.networks.dcgan import DCGAN
-from gan_experiments.networks.discriminator import Classifier, ConditionalDiscriminator, Discriminator, Trunk
+from gan_experiments.networks.discriminator import Discriminator, Trunk
 from gan_experiments.networks.encoder import Autoencoder, CodeDiscriminator, Encoder, PairDiscriminator
-from gan_experiments.networks.heads import ClassSanHead, Directions, LinearHead, ProjectionHead, SanHead
 from gan_experiments.networks.layers import Norm
 from gan_experiments.networks.mlp import MLP
 from gan_experiments.networks.resnet import ResNet
@@ -18,21 +17,15 @@ __all__ = [
     "SNDCGAN",
     "Autoencoder",
     "BigGAN",
-    "ClassSanHead",
-    "Classifier",
     "CodeDiscriminator",
-    "ConditionalDiscriminator",
-    "Directions",
+    "ConditionalGenerator",
     "Discriminator",
     "Encoder",
     "Generator",
-    "LinearHead",
     "Network",
     "Norm",
     "PairDiscriminator",
-    "ProjectionHead",
     "ResNet",
-    "SanHead",
     "StyleGAN2",
     "Trunk",
 ]

@@ -5,8 +5,10 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, replace
 
+import torch
 from omegaconf import MISSING
 from torch import Tensor, nn
+from torch.nn.functional import one_hot
 
 from gan_experiments.errors import UserError
 from gan_experiments.networks.discriminator import Trunk
@@ -35,8 +37,8 @@ class Network(ABC):
         """Latents (n, latent_dim) to images (n, c, s, s) in [-1, 1], float32."""
 
     def conditional_generator(self, latent_dim: int, classes: int, shape: ImageShape) -> nn.Module:
-        """Latents and a one-hot class side by side (n, latent_dim + classes) to images: the class as more latents."""
-        return self.generator(latent_dim + classes, shape)
+        """Latents (n, latent_dim) and classes int64 (n,) to images: here the class as more latents."""
+        return ConditionalGenerator(self.generator(latent_dim + classes, shape), classes)
 
     @abstractmethod
     def trunk(self, shape: ImageShape, norm: Norm) -> Trunk:
@@ -84,9 +86,23 @@ class Generator(nn.Module):
         self.body = body
         self.bounded = bounded
 
-    def forward(self, latents: Tensor) -> Tensor:
-        values = at_least_float32(self.body(latents))
+    def forward(self, *inputs: Tensor) -> Tensor:
+        values = at_least_float32(self.body(*inputs))
         return values.tanh() if self.bounded else values
+
+
+class ConditionalGenerator(nn.Module):
+    """A generator whose latents have the class behind them as a one-hot code (Mirza & Osindero 2014)."""
+
+    def __init__(self, generator: nn.Module, classes: int) -> None:
+        super().__init__()
+        self.generator = generator
+        self.classes = classes
+
+    def forward(self, z: Tensor, labels: Tensor) -> Tensor:
+        code = one_hot(labels, self.classes).to(z.dtype)
+        images: Tensor = self.generator(torch.cat([z, code], dim=1))
+        return images
 
 
 def normalized(body: Module, norm: Norm) -> Module:

@@ -51,7 +51,7 @@ class ClassUpBlock(nn.Module):
 
 
 class ClassGenerator(nn.Module):
-    """Latents and a one-hot class (n, latent_dim + classes) to images before their tanh."""
+    """Latents (n, latent_dim) and classes int64 (n,) to images before their tanh."""
 
     def __init__(self, latent_dim: int, classes: int, start: int, channels: list[int], image: int) -> None:
         super().__init__()
@@ -65,8 +65,8 @@ class ClassGenerator(nn.Module):
             BatchNorm(channels[-1]), nn.ReLU(), nn.Conv2d(channels[-1], image, 3, padding=1)
         )
 
-    def forward(self, latents: Tensor) -> Tensor:
-        z, condition = latents[:, : -self.classes], latents[:, -self.classes :]
+    def forward(self, z: Tensor, labels: Tensor) -> Tensor:
+        condition = F.one_hot(labels, self.classes).to(z.dtype)
         x = self.unflatten(self.dense(z))
         for block in self.blocks:
             x = block(x, condition)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import torch
+from typing import Any
+
 from torch import Tensor, nn
 
-from gan_experiments.networks.layers import at_least_float32, full_precision
+from gan_experiments.networks.layers import at_least_float32
 
 
 class Trunk(nn.Module):
@@ -22,7 +23,10 @@ class Trunk(nn.Module):
 
 
 class Discriminator(nn.Module):
-    """head(h(x)): images (n, c, s, s) to scores (n,) in float32, logits or critic values."""
+    """head(h(x)) or head(h(x), c): images (n, c, s, s), of the classes `labels` (n,) where the head is told them,
+    to scores (n,) in float32, logits or critic values."""
+
+    head: Any  # a HeadLayer, but for methods that make the last layer themselves
 
     def __init__(self, trunk: Trunk, head: nn.Module) -> None:
         super().__init__()
@@ -33,28 +37,7 @@ class Discriminator(nn.Module):
         """h(x) in float32, shape (n, trunk.features)."""
         return at_least_float32(self.trunk(images))
 
-    def forward(self, images: Tensor) -> Tensor:
-        scores: Tensor = self.head(self.features(images))
-        return scores
-
-
-class ConditionalDiscriminator(Discriminator):
-    """head(h(x), c): images (n, c, s, s) of the classes `labels` (n,) to scores (n,) in float32."""
-
-    def forward(self, images: Tensor, labels: Tensor) -> Tensor:  # type: ignore[override]
-        scores: Tensor = self.head(self.features(images), labels)
-        return scores
-
-
-class Classifier(Discriminator):
-    """A discriminator with a second head on its trunk: logits (n, classes) of the class."""
-
-    def __init__(self, trunk: Trunk, head: nn.Module, classes: int) -> None:
-        super().__init__(trunk, head)
-        self.classifier = nn.Linear(trunk.features, classes)
-
-    def both(self, images: Tensor) -> Tensor:
-        """The score and the logits of the class side by side, (n, 1 + classes) in float32."""
+    def forward(self, images: Tensor, labels: Tensor | None = None) -> Tensor:
         features = self.features(images)
-        with full_precision(features):
-            return torch.cat([self.head(features)[:, None], self.classifier(features)], dim=1)
+        scores: Tensor = self.head(features) if labels is None else self.head(features, labels)
+        return scores

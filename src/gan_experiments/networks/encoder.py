@@ -32,7 +32,7 @@ class Autoencoder(Discriminator):
         images = self.head(self.features(images))
         return images
 
-    def forward(self, images: Tensor) -> Tensor:
+    def forward(self, images: Tensor, labels: Tensor | None = None) -> Tensor:
         return -self.energy((self.reconstruct(images) - images).flatten(1))
 
 

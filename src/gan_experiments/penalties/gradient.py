@@ -10,9 +10,8 @@ from omegaconf import MISSING
 from torch import Tensor
 
 from gan_experiments import parallel
-from gan_experiments.errors import UserError
 from gan_experiments.noise import Noise
-from gan_experiments.penalties.base import Critic, Penalty
+from gan_experiments.penalties.base import Critic, WeightedTerm
 
 
 def input_gradient(critic: Critic, points: Tensor) -> Tensor:
@@ -34,21 +33,7 @@ def gradient_at(critic: Critic, points: Tensor) -> Tensor:
 
 
 @dataclass
-class GradientTerm(Penalty):
-    """`weight` times the term enters the loss; `every` n-th discriminator step only, then n times as heavy."""
-
-    weight: float = MISSING
-    every: int = MISSING
-
-    def __post_init__(self) -> None:
-        if self.weight < 0:
-            raise UserError(f"a penalty's weight must be 0 or more, not {self.weight}")
-        if self.every < 1:
-            raise UserError(f"a penalty's every must be at least 1, not {self.every}")
-
-
-@dataclass
-class GradientPenalty(GradientTerm):
+class GradientPenalty(WeightedTerm):
     """WGAN-GP, Gulrajani et al. 2017, equation 3: mean (||grad f(x)||_2 - target)^2 between real and fake."""
 
     target: float = MISSING
@@ -92,7 +77,7 @@ class Dragan(GradientPenalty):
 
 
 @dataclass
-class R1(GradientTerm):
+class R1(WeightedTerm):
     """Mescheder et al. 2018, equation 9: mean ||grad f(x)||^2 on real images; `weight` is gamma / 2."""
 
     def loss(self, critic: Critic, real: Tensor, fake: Tensor, noise: Noise) -> Tensor:
@@ -100,7 +85,7 @@ class R1(GradientTerm):
 
 
 @dataclass
-class R2(GradientTerm):
+class R2(WeightedTerm):
     """Mescheder et al. 2018, equation 10: R1 on generated images; `weight` is gamma / 2."""
 
     def loss(self, critic: Critic, real: Tensor, fake: Tensor, noise: Noise) -> Tensor:

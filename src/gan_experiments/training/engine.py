@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import copy
 import itertools
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import torch
@@ -13,6 +12,7 @@ import torch.distributed as dist
 from torch import Tensor, nn
 
 from gan_experiments import parallel
+from gan_experiments.config import Length
 from gan_experiments.errors import RunError
 from gan_experiments.models import Model, Phase, Step
 from gan_experiments.noise import Noise
@@ -22,10 +22,10 @@ from gan_experiments.types import Batch
 
 
 class Engine:
-    """Owns the networks' updates: freezing, autocast, backward, averaging over ranks, optimisers, EMA.
+    """Owns the networks' updates: autocast, backward, averaging over ranks, optimisers, EMA.
 
-    networks: as `Model.build` names them, already on `device`. draw: gives this rank's next batch. steps: the
-    length of the whole run, for schedules. ema: decay of the moving averages, 0 for none.
+    networks: as `Model.build` names them, already on `device`. draw: gives this rank's next batch. length: of the
+    whole run, in updates and perhaps in images. ema: decay of the moving averages, 0 for none.
     Nothing here waits for the device but `drain`.
     """
 
@@ -39,7 +39,7 @@ class Engine:
         draw: Callable[[], Batch],
         noise: Noise,
         batch_size: int,
-        steps: int,
+        length: Length,
         ema: float,
     ) -> None:
         self.model = model
@@ -49,16 +49,16 @@ class Engine:
         self.device = device
         self.noise = noise
         self.batch_size = batch_size
-        self.steps = steps
+        self.length = length
         self.decay = ema
         self.step = 0
         self.images_seen = 0
         self._draw = draw
         self.phases = model.phases()
         # Lists, since walking the modules at every step costs a tenth of a small network's time.
-        self._weights = {name: list(network.parameters()) for name, network in networks.items()}
         self.parameters = {
-            phase.name: [p for name in phase.updates for p in self._weights[name]] for phase in self.phases
+            phase.name: [p for name in phase.updates for p in networks[name].parameters()]
+            for phase in self.phases
         }
         self.optimizers = {name: optim.build(parameters) for name, parameters in self.parameters.items()}
         self.ema: dict[str, nn.Module] = {}
@@ -66,27 +66,29 @@ class Engine:
             self.ema = {name: copy.deepcopy(networks[name]).eval() for name in model.averaged()}
             for average in self.ema.values():
                 average.requires_grad_(False)
-        self._averages = {name: list(average.parameters()) for name, average in self.ema.items()}
+        self._averages: dict[str, tuple[list[Tensor], list[Tensor]]] = {
+            name: ([*average.parameters()], [*networks[name].parameters()])
+            for name, average in self.ema.items()
+        }
         self._sums: dict[str, Tensor] = {}
         self._counts: dict[str, int] = {}
         self._not_finite = {phase.name: torch.full((), -1, device=device) for phase in self.phases}
+
+    @property
+    def progress(self) -> float:
+        """The share of the run that is done, in [0, 1]."""
+        return self.length.progress(self.step, self.images_seen)
 
     def iterate(self) -> None:
         """All phases of the method once: one generator update."""
         step = Step(
             index=self.step,
-            progress=self.step / self.steps,
+            progress=self.progress,
             noise=self.noise,
             draw=self._count_and_draw,
             batch_size=self.batch_size,
         )
         for phase in self.phases:
-            if phase.prepare is not None:
-                self._train_only(phase)
-                with self.gpu.autocast(self.device):
-                    phase.prepare(step)
-        for phase in self.phases:
-            self._train_only(phase)
             for step.repeat in range(phase.repeat):
                 if not phase.same_batch:
                     step.next_batch()
@@ -101,9 +103,10 @@ class Engine:
         total = torch.stack([term.float() for term in losses.values()]).sum()
         optimizer = self.optimizers[phase.name]
         optimizer.zero_grad()
-        total.backward()  # type: ignore[no-untyped-call]
+        # Only these gradients: what the others would get is neither computed nor kept.
+        total.backward(inputs=self.parameters[phase.name])  # type: ignore[no-untyped-call]
         average_gradients(self.parameters[phase.name])
-        rate = self.optim.learning_rate(phase.name, step.progress)
+        rate = self.optim.learning_rate(phase.rate, step.progress)
         for group in optimizer.param_groups:
             group["lr"] = rate
         optimizer.step()
@@ -115,11 +118,6 @@ class Engine:
             for name, term in losses.items():
                 step.log(f"loss/{phase.name}/{name}", term)
 
-    def _train_only(self, phase: Phase) -> None:
-        for name, weights in self._weights.items():
-            for weight in weights:
-                weight.requires_grad_(name in phase.updates)
-
     def _count_and_draw(self) -> Batch:
         self.images_seen += self.batch_size * parallel.world_size()
         return self._draw()
@@ -129,7 +127,7 @@ class Engine:
         """EMA of weights, with the usual ramp-up so that the first steps do not linger; buffers are copied."""
         decay = min(self.decay, (1 + self.step) / (10 + self.step))
         for name, average in self.ema.items():
-            torch._foreach_lerp_([*self._averages[name]], [*self._weights[name]], 1 - decay)
+            torch._foreach_lerp_(*self._averages[name], 1 - decay)
             for target, buffer in zip(average.buffers(), self.networks[name].buffers(), strict=True):
                 target.copy_(buffer)
 
@@ -163,35 +161,10 @@ class Engine:
         self._sums, self._counts = {}, {}
         return dict(zip(names, means.tolist(), strict=False))
 
-    def generate(self, latents: Tensor, averaged: bool = True) -> Tensor:
-        """Images (n, c, h, w) in [-1, 1] from latents (n, latent_dim), by the averaged networks or the live ones."""
-        networks = {**self.networks, **self.ema} if averaged else self.networks
-        with self._evaluating(), self.gpu.autocast(self.device):
-            return self.model.sample(networks, latents).float()
-
-    def reconstruct(self, images: Tensor) -> Tensor | None:
-        """Images encoded and decoded by the averaged networks, or None where the method has no encoder."""
-        with self._evaluating(), self.gpu.autocast(self.device):
-            decoded = self.model.reconstruct({**self.networks, **self.ema}, images)
-            return None if decoded is None else decoded.float()
-
-    def scores(self, images: Tensor) -> Tensor | None:
-        """The discriminator's scores (n,), or None where the method has none."""
-        with self._evaluating(), self.gpu.autocast(self.device):
-            return self.model.scores(images)
-
-    @contextmanager
-    def _evaluating(self) -> Iterator[None]:
-        """Eval mode without gradients; each network's mode comes back afterwards."""
-        modes = {name: network.training for name, network in self.networks.items()}
-        try:
-            for network in self.networks.values():
-                network.eval()
-            with torch.no_grad():
-                yield
-        finally:
-            for name, network in self.networks.items():
-                network.train(modes[name])
+    @property
+    def sampled(self) -> dict[str, nn.Module]:
+        """The networks that samples come from: averaged where there is an average."""
+        return {**self.networks, **self.ema}
 
     def state_dict(self) -> dict[str, Any]:
         """Everything that the next iteration depends on, besides the loader."""

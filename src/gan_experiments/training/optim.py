@@ -48,10 +48,10 @@ class Optim:
         if self.schedule is Schedule.exponential and self.final_factor == 0:
             raise UserError("optim.schedule=exponential needs optim.final_factor > 0, for example 0.1")
 
-    def learning_rate(self, phase: str, progress: float) -> float:
-        """Of a phase's optimiser when the share `progress` of the run, in [0, 1], is done."""
+    def learning_rate(self, rate: str, progress: float) -> float:
+        """The "generator"'s or the "discriminator"'s when the share `progress` of the run, in [0, 1], is done."""
         base = self.lr
-        if phase == "discriminator" and self.discriminator_lr is not None:
+        if rate == "discriminator" and self.discriminator_lr is not None:
             base = self.discriminator_lr
         decayed = max(0.0, (progress - self.decay_start) / (1 - self.decay_start))
         if self.schedule is Schedule.linear:

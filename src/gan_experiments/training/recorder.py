@@ -25,15 +25,46 @@ from tqdm import tqdm
 log = logging.getLogger(__name__)
 
 
-class Recorder:
+class NullRecorder:
+    """What ranks other than the first have in place of a recorder: nothing is kept or shown."""
+
+    def progress(self, step: int, total: int | None, scalars: dict[str, float], images: int) -> None:
+        pass
+
+    @contextmanager
+    def pause(self) -> Iterator[None]:
+        yield
+
+    def scalars(self, step: int, values: Mapping[str, float]) -> None:
+        pass
+
+    def picture(self, name: str, step: int, picture: Tensor, file: str = "") -> None:
+        pass
+
+    def figure(self, name: str, step: int, figure: Figure) -> None:
+        pass
+
+    def evaluation(self, row: dict[str, Any]) -> None:
+        pass
+
+    def say(self, message: str) -> None:
+        pass
+
+    def summary(self, values: dict[str, Any]) -> None:
+        pass
+
+    def close(self) -> None:
+        pass
+
+
+class Recorder(NullRecorder):
     """Writes a run's records and shows its progress; steps are generator updates everywhere.
 
     start: the step that the run begins or resumes at; later events of an earlier attempt are purged.
     """
 
-    def __init__(self, folder: Path, steps: int, start: int, record: Mapping[str, Any]) -> None:
+    def __init__(self, folder: Path, start: int, record: Mapping[str, Any]) -> None:
         self.folder = folder
-        self.steps = steps
         (folder / "samples").mkdir(parents=True, exist_ok=True)
         self.writer = SummaryWriter(str(folder), purge_step=start + 1 if start else None, flush_secs=15)
         self._hparams(record)
@@ -42,9 +73,7 @@ class Recorder:
         )
         self._began = time.monotonic()
         self._last = (start, self._began)
-        self._bar = tqdm(
-            total=steps, initial=start, unit="step", disable=not sys.stderr.isatty(), leave=False
-        )
+        self._bar = tqdm(initial=start, unit="step", disable=not sys.stderr.isatty(), leave=False)
 
     def _hparams(self, record: Mapping[str, Any]) -> None:
         """List the run in the HPARAMS tab now, with its scalars as live metrics (no experiment summary)."""
@@ -53,8 +82,11 @@ class Recorder:
         assert self.writer.file_writer is not None
         self.writer.file_writer.add_summary(start)
 
-    def progress(self, step: int, scalars: dict[str, float], images: int) -> None:
-        """Scalars of one interval, and a line or a bar with losses, images per second and time left."""
+    def progress(self, step: int, total: int | None, scalars: dict[str, float], images: int) -> None:
+        """Scalars of one interval, and a line or a bar with losses, images per second and time left.
+
+        total: the run's last step, where it is known. images: real ones in a batch.
+        """
         now = time.monotonic()
         steps, seconds = step - self._last[0], max(now - self._last[1], 1e-9)
         self._last = (step, now)
@@ -65,12 +97,13 @@ class Recorder:
             for k, v in scalars.items()
             if k.startswith("loss/") and k.count("/") == 1
         }
-        left = (self.steps - step) * seconds / max(steps, 1)
+        left = clock((total - step) * seconds / max(steps, 1)) if total else "?"
         text = "  ".join(f"{name} {value:.3f}" for name, value in losses.items())
+        self._bar.total = total
         self._bar.update(step - self._bar.n)
         self._bar.set_postfix_str(f"{text}  {rate:.0f} images/s")
         if self._bar.disable:
-            log.info("step %d/%d  %s  %.0f images/s  %s left", step, self.steps, text, rate, clock(left))
+            log.info("step %d/%s  %s  %.0f images/s  %s left", step, total or "?", text, rate, left)
 
     @contextmanager
     def pause(self) -> Iterator[None]:
@@ -117,6 +150,16 @@ class Recorder:
         self.writer.file_writer.add_summary(self._end)
         self.writer.close()
         self._bar.close()
+
+
+def columns_of(panels: Mapping[str, Tensor]) -> Tensor:
+    """A grid (3, H, W) in [0, 1] with the panels' images side by side, a row of them for every image."""
+    images = [panel.float().cpu() for panel in panels.values()]
+    colour = max(panel.shape[1] for panel in images)
+    rows = torch.stack([panel.expand(-1, colour, -1, -1) for panel in images], dim=1).flatten(0, 1)
+    across = max(1, round(math.sqrt(len(rows)) / len(images))) * len(images)
+    grid: Tensor = make_grid((rows + 1) / 2, nrow=across, padding=1)
+    return grid.clamp(0, 1)
 
 
 def grid_of(images: Tensor) -> Tensor:

@@ -14,32 +14,37 @@ from torch import Tensor, nn
 from gan_experiments.components import find
 from gan_experiments.config import Config
 from gan_experiments.errors import UserError
-from gan_experiments.models import Model
-from gan_experiments.noise import Noise
+from gan_experiments.data.transforms import Pixels
+from gan_experiments.models import Feed, LatentModel, Model
 from gan_experiments.training import checkpoint
-from gan_experiments.types import ImageShape
+from gan_experiments.training.device import Gpu
+from gan_experiments.training.sampler import Sampler
+from gan_experiments.types import ImageShape, Inputs
 
 GROUPS = ("model", "network", "loss")  # what sampling needs
 MEASURES = ("data", "metrics", "gpu")  # what evaluating needs besides
+GROUP_OF = {"head": "head", "penalties": "penalty"}  # of the components inside a model
 
 
 def describe(config: Config) -> dict[str, Any]:
     """What a checkpoint says of itself: the classes to build and the shape of the images."""
     shape = config.data.shape
-    found = {group: class_name(getattr(config, group)) for group in GROUPS}
-    for group in MEASURES:
-        found |= classes(getattr(config, group), group)
-    return {"classes": found, "shape": dataclasses.asdict(shape)}
+    names: dict[str, str] = {}
+    for group in (*GROUPS, *MEASURES):
+        names |= classes(getattr(config, group), group)
+    return {"classes": names, "shape": dataclasses.asdict(shape)}
 
 
-def classes(component: object, place: str) -> dict[str, str]:
-    """The class of a component and of those in its dictionaries (metrics.parts.lenet), by their places."""
-    found = {place: class_name(component)}
-    for field, value in vars(component).items():
-        for name, part in value.items() if isinstance(value, dict) else ():
+def classes(component: Any, place: str) -> dict[str, str]:
+    """The class of a component and of its components (model.head, metrics.parts.lenet), by their places."""
+    names = {place: class_name(component)}
+    for field in dataclasses.fields(component):
+        value = getattr(component, field.name)
+        parts = value if isinstance(value, dict) else {"": value}
+        for name, part in parts.items():
             if dataclasses.is_dataclass(part):
-                found |= classes(part, f"{place}.{field}.{name}")
-    return found
+                names |= classes(part, ".".join(filter(None, [place, field.name, name])))
+    return names
 
 
 def class_name(component: object) -> str:
@@ -50,7 +55,7 @@ def class_name(component: object) -> str:
 
 
 class Restored:
-    """The sampling networks of a checkpoint, averaged where there is an average, in eval mode on `device`.
+    """The sampling networks of a checkpoint, averaged where there is an average, on `device`.
 
     modules: modules of the user's own that the checkpoint may import; others than these are refused, so that a
     stranger's checkpoint cannot choose what runs. Raises UserError.
@@ -65,46 +70,56 @@ class Restored:
         self.device = device
         self.path, self.modules = path, tuple(modules)
         self.classes: dict[str, str] = state["describe"]["classes"]
-        self.shape = ImageShape(**state["describe"]["shape"])
-        parts: dict[str, Any] = {group: OmegaConf.to_object(self.settings(group)) for group in GROUPS}
-        self.model: Model = parts["model"]
-        self.networks: dict[str, nn.Module] = self.model.build(parts["network"], parts["loss"], self.shape)
-        for name, network in self.networks.items():
-            network.load_state_dict(state["engine"]["ema"].get(name, state["engine"]["networks"][name]))
-            network.to(device).eval()
+        self.shape = _shape(state["describe"]["shape"])
+        model, network, loss, gpu = (self.component(group) for group in (*GROUPS, "gpu"))
+        self.model: Model = model
+        self.gpu: Gpu = gpu
+        self.networks: dict[str, nn.Module] = self.model.build(network, loss, self.shape)
+        for name, module in self.networks.items():
+            module.load_state_dict(state["engine"]["ema"].get(name, state["engine"]["networks"][name]))
+            module.to(device, memory_format=self.gpu.memory_format).eval()
+        self.gpu.prepare(device)
+        self.sampler = Sampler(self.model, self.networks, self.gpu, device)
+
+    def component(self, group: str) -> Any:
+        """The model, data set, metrics, ... of the run; raises UserError."""
+        return OmegaConf.to_object(self.settings(group))
 
     def settings(self, group: str) -> DictConfig:
         """What the run was told of a group (model, data, metrics, ...), typed; raises UserError."""
         if group not in self.classes:
             raise UserError(f"{self.path} does not say which {group} it was trained with: add {group}=NAME")
-        found = OmegaConf.create({group: self.record["config"][group]})
+        settings = OmegaConf.create({group: self.record["config"][group]})
         for place, name in self.classes.items():
             if place.partition(".")[0] != group:
                 continue
             module = name.rpartition(".")[0]
             if module and module not in self.modules:
                 raise UserError(f"{self.path} uses {name}; if you trust it, add --module {module}")
-            typed = OmegaConf.merge(OmegaConf.structured(find(group, name)), OmegaConf.select(found, place))
-            OmegaConf.update(found, place, typed, merge=False)
-        settings: DictConfig = found[group]
-        return settings
+            kind = find(GROUP_OF.get(place.split(".")[1], group) if "." in place else group, name)
+            typed = OmegaConf.merge(OmegaConf.structured(kind), OmegaConf.select(settings, place))
+            OmegaConf.update(settings, place, typed, merge=False)
+        own: DictConfig = settings[group]
+        return own
 
-    def latents(self, samples: int, seed: int, label: int | None = None) -> Tensor:
-        """`samples` draws from the model's prior, (samples, d); `label` asks for one class.
+    def feed(self, seed: int, label: int | None = None, sources: Pixels | None = None) -> Feed:
+        """The inputs that sampling draws; `label`: of this class only; `sources`: images to translate.
 
         Raises UserError where there is no such class, or the model is told none.
         """
-        latents = self.model.latents(Noise(seed, self.device, split=False), samples)
         if label is None:
-            return latents
-        if self.model.labels(latents) is not None and not 0 <= label < self.shape.classes:
+            return self.model.feed(seed, self.device, sources)
+        if "labels" not in self.model.needs or not isinstance(self.model, LatentModel):
+            raise UserError("this model is not told which class to draw")
+        if not 0 <= label < self.shape.classes:
             raise UserError(f"the classes are 0 to {self.shape.classes - 1}, so there is no {label}")
-        return self.model.told(latents, torch.full((samples,), label, device=self.device))
+        return self.model.feed(seed, self.device, label=label)
 
-    @torch.no_grad()
-    def generate(self, latents: Tensor, batch_size: int = 256) -> Tensor:
+    def generate(self, inputs: Inputs, direction: str = "", batch_size: int = 256) -> Tensor:
         """Images (n, c, h, w) in [-1, 1] on the CPU."""
-        parts = [
-            self.model.sample(self.networks, part).float().cpu() for part in torch.split(latents, batch_size)
-        ]
-        return torch.cat(parts)
+        return torch.cat([self.sampler(part, direction).cpu() for part in inputs.split(batch_size)])
+
+
+def _shape(record: dict[str, Any]) -> ImageShape:
+    source = record.get("source")
+    return ImageShape(**{**record, "source": ImageShape(**source) if source else None})

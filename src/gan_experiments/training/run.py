@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import logging
-import math
 import time
-from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -19,18 +17,20 @@ from gan_experiments.data.loader import Loader
 from gan_experiments.data.transforms import to_float
 from gan_experiments.errors import Interrupted, RunError, UserError
 from gan_experiments.noise import Noise
-from gan_experiments.training import checkpoint, evaluate, separability
+from gan_experiments.training import checkpoint
+from gan_experiments.training.checkpoints import Checkpoints, NoCheckpoints
 from gan_experiments.training.engine import Engine
-from gan_experiments.training.recorder import Recorder
+from gan_experiments.training.evaluation import Evaluations, record
+from gan_experiments.training.pictures import NoPictures, Pictures
+from gan_experiments.training.recorder import NullRecorder, Recorder
 from gan_experiments.training.restore import describe
+from gan_experiments.training.sampler import Sampler
 from gan_experiments.training.signals import catch_signals
 from gan_experiments.training.views import view
 
 log = logging.getLogger(__name__)
 
-SCORED = 2000  # real and generated images of the separability figure
-CHUNK = 250  # of them at a time
-STREAMS = {"latents": 1_000_003, "grid": 2_000_003, "scored": 3_000_017}  # offsets of the random streams
+LATENTS = 1_000_003  # offset of the random stream that training draws from
 
 
 class Run:
@@ -40,10 +40,10 @@ class Run:
         self.config = config
         self.folder = folder
         self.record = record
-        self.chief = parallel.rank() == 0
         self.device = config.gpu.resolve(parallel.rank())
         config.gpu.prepare(self.device)
-        self.real = config.data.load("train", Path(config.paths.data))
+        root = Path(config.paths.data)
+        self.real = config.data.load("train", root)
         torch.manual_seed(config.seed)
         self.model = config.model
         self.networks = self._build()
@@ -62,19 +62,18 @@ class Run:
             config.gpu,
             self.device,
             self.loader.next,
-            Noise(config.seed + STREAMS["latents"], self.device),
+            Noise(config.seed + LATENTS, self.device),
             config.train.batch_size // parallel.world_size(),
-            config.train.steps,
+            config.train.length,
             config.train.ema,
         )
-        self.view = view(config.data.shape, self._real)
+        self.sampler = Sampler(self.model, self.engine.sampled, config.gpu, self.device)
         self.seconds = 0.0  # of earlier attempts at this run
         self.best: dict[str, Any] = {}
         self.metrics: dict[str, float] = {}
         if config.resume is not None:
             self._resume(Path(config.resume))
-        root = Path(config.paths.data)
-        self.evaluator = evaluate.evaluator(config.metrics, config.data, self.real, root, self.device)
+        self.evaluations = Evaluations(config.metrics, config.data, self.model, root, self.device, self.real)
         self.began = time.monotonic()
         self.saved = self.engine.step if config.resume is not None else -1
 
@@ -106,25 +105,25 @@ class Run:
         if "cuda" in state["rng"] and self.device.type == "cuda":
             torch.cuda.set_rng_state(state["rng"]["cuda"], self.device)
         self.seconds, self.best, self.metrics = state["seconds"], state["best"], state["metrics"]
-        if self.chief:
+        if parallel.rank() == 0:
             log.info("resumed %s at step %d", path, self.engine.step)
 
     def train(self) -> dict[str, float]:
         """The loop; leaves summary.json whatever happens."""
-        train = self.config.train
-        self.recorder = (
-            Recorder(self.folder, train.steps, self.engine.step, self.record) if self.chief else None
-        )
+        self._open()
         status = "failed"
         try:
             with catch_signals() as caught:
-                self._start()
-                while self.engine.step < train.steps:
+                self.recorder.say(f"writing to {self.folder}")
+                if self.engine.step == 0:
+                    self.pictures.start()
+                while self.engine.progress < 1:
                     self.engine.iterate()
-                    self._after(self.engine.step)
+                    self._report(self.engine.step, finished=self.engine.progress == 1)
                     if self._must_stop(caught):
                         self.engine.drain()  # refuses to save weights that are not finite
-                        raise Interrupted(self._stop(caught), self._checkpoint())
+                        self._save()
+                        raise Interrupted(self._stop(caught), self.checkpoints.path(self.engine.step))
             status = "finished"
             return self.metrics
         except Interrupted:
@@ -135,104 +134,73 @@ class Run:
             kept = f"the last good checkpoint is {last}" if last.exists() else "no checkpoint was written yet"
             raise RunError(f"{error}; {kept}") from error
         finally:
-            if self.recorder is not None:
-                self.recorder.summary(self._summary(status))
-                self.recorder.close()
+            self.recorder.summary(self._summary(status))
+            self.recorder.close()
 
-    def _start(self) -> None:
-        if self.recorder is None:
-            return
-        self.recorder.say(f"writing to {self.folder}")
-        if self.engine.step == 0:
-            self.recorder.picture("real", 0, self.view.picture(self._real(self.view.shown)))
+    def _open(self) -> None:
+        """What is written and drawn: by the first rank, nothing by the others."""
+        self.recorder, self.pictures = NullRecorder(), NoPictures()
+        self.checkpoints = NoCheckpoints(self.folder / "checkpoints")
+        if parallel.rank() == 0:
+            self.recorder = Recorder(self.folder, self.engine.step, self.record)
+            self.checkpoints = Checkpoints(self.checkpoints.folder, self.config.train.keep_checkpoints)
+            self.pictures = self._pictures(self.recorder)
 
-    def _real(self, count: int) -> Tensor:
-        """The first real images as training sees them, without moving the loader."""
-        return to_float(torch.from_numpy(self.real.images[:count].copy()).to(self.device))
+    def _pictures(self, recorder: NullRecorder) -> Pictures:
+        data, root = self.config.data, Path(self.config.paths.data)
+        real = to_float(torch.from_numpy(self.real.images[:2000].copy()).to(self.device))
+        translates = "sources" in self.model.needs and "test" in data.splits()
+        return Pictures(
+            recorder,
+            view(data.shape, lambda count: real[:count]),
+            self.sampler,
+            Sampler(self.model, self.networks, self.config.gpu, self.device),
+            self.real,
+            data.load("test", root) if translates else self.real,
+            data.paired,
+            self.config.seed,
+        )
 
-    def _after(self, step: int) -> None:
+    def _report(self, step: int, finished: bool) -> None:
         """What is due after `step` updates: log, sample, evaluate, checkpoint, in this order."""
-        train, last = self.config.train, step == self.config.train.steps
-        save = step % train.checkpoint_every == 0 or last
+        train = self.config.train
+        save = step % train.checkpoint_every == 0 or finished
         if step % train.log_every == 0 or save:
-            scalars = self.engine.drain()
-            if self.recorder is not None:
-                rates = {
-                    f"lr/{phase.name}": self.config.optim.learning_rate(phase.name, step / train.steps)
-                    for phase in self.engine.phases
-                }
-                self.recorder.progress(step, {**scalars, **rates}, train.batch_size)
-        with self.recorder.pause() if self.recorder is not None else nullcontext():
-            if step % train.sample_every == 0 or last:
-                self._sample(step)
-            if step % train.evaluate_every == 0 or last:
+            total = train.length.last_step(step, self.engine.images_seen)
+            self.recorder.progress(step, total, {**self.engine.drain(), **self._rates()}, train.batch_size)
+        with self.recorder.pause():
+            if step % train.sample_every == 0 or finished:
+                self.pictures.draw(step)
+            if step % train.evaluate_every == 0 or finished:
                 self._evaluate(step)
             if save:
-                self._checkpoint()
+                self._save()
 
-    def _latents(self, stream: str, samples: int) -> Tensor:
-        noise = Noise(self.config.seed + STREAMS[stream], self.device, split=False)
-        latents: Tensor = self.model.latents(noise, samples)
-        return latents
-
-    def _sample(self, step: int) -> None:
-        """The grid from fixed latents, and how separable the discriminator's scores are."""
-        if self.recorder is None:
-            return
-        latents = self.model.shown(self._latents("grid", self.view.shown))
-        samples = self.engine.generate(latents)
-        picture = self.view.picture(samples, self.engine.scores)
-        self.recorder.picture("samples/fixed_latents", step, picture, file="step")
-        real = self._real(self.view.shown)
-        decoded = self.engine.reconstruct(real)
-        if decoded is not None:
-            pairs = self.view.reconstructions(real, decoded)
-            self.recorder.picture("samples/reconstructions", step, pairs, file="reconstructions")
-        count = min(SCORED, len(self.real))
-        true = self._scores(self._real(count))
-        if true is None:
-            return
-        fakes = [
-            self.engine.generate(part, averaged=False)
-            for part in torch.split(self._latents("scored", count), CHUNK)
-        ]
-        fake = self._scores(torch.cat(fakes))
-        assert fake is not None
-        violation, gap = separability.separability(true, fake)
-        self.recorder.scalars(step, {"separability/violation": violation, "separability/gap": gap})
-        self.recorder.figure("separability", step, separability.figure(true, fake, step))
-
-    def _scores(self, images: Tensor) -> Tensor | None:
-        parts = [self.engine.scores(part) for part in torch.split(images, CHUNK)]
-        return torch.cat([part for part in parts if part is not None]) if parts[0] is not None else None
+    def _rates(self) -> dict[str, float]:
+        learning_rate, progress = self.config.optim.learning_rate, self.engine.progress
+        return {f"lr/{phase.name}": learning_rate(phase.rate, progress) for phase in self.engine.phases}
 
     def _evaluate(self, step: int) -> None:
         """The figures of now; all ranks share the work, and the first keeps the record."""
-        samples = evaluate.Samples(self.model, self.engine.generate, self.config.metrics, self.device)
-        evaluation = self.evaluator(samples)
-        if self.recorder is None or not evaluation.values:
+        evaluation = self.evaluations(self.sampler)
+        if not evaluation.values:
             return
         self.metrics = evaluation.values
-        self.recorder.evaluation(
-            {
-                "step": step,
-                "images_seen": self.engine.images_seen,
-                "seconds": round(self._seconds(), 2),
-                **evaluate.record(evaluation, self.config.train.ema if self.engine.ema else 0),
-            }
-        )
-        key = self.config.metrics.best
-        value = evaluation.values.get(key, math.inf) if key is not None else math.inf
-        if value < self.best.get(key, math.inf):
+        progress = {
+            "step": step,
+            "images_seen": self.engine.images_seen,
+            "seconds": round(self._seconds(), 2),
+        }
+        ema = self.config.train.ema if self.engine.ema else 0
+        self.recorder.evaluation({**progress, **record(evaluation, ema)})
+        if self.evaluations.best(evaluation.values) < self.evaluations.best(self.best):
             self.best = {"step": step, **evaluation.values}
 
-    def _checkpoint(self) -> Path:
-        """Write step_N.pt, make it last.pt, and best.pt when this step's evaluation was the best so far."""
-        folder, step = self.folder / "checkpoints", self.engine.step
-        path = folder / f"step_{step:08d}.pt"
-        if self.recorder is None or self.saved == step:
-            return path
-        rng = {"torch": torch.get_rng_state()}
+    def _save(self) -> None:
+        """A checkpoint of now, unless there is one."""
+        if self.saved == self.engine.step:
+            return
+        rng: dict[str, Tensor] = {"torch": torch.get_rng_state()}
         if self.device.type == "cuda":
             rng["cuda"] = torch.cuda.get_rng_state(self.device)
         state = {
@@ -246,14 +214,8 @@ class Run:
             "best": self.best,
             "metrics": self.metrics,
         }
-        checkpoint.save(path, state)
-        checkpoint.link(path, folder / "last.pt")
-        if self.best.get("step") == step:
-            checkpoint.link(path, folder / "best.pt")
-        for old in sorted(folder.glob("step_*.pt"))[: -max(self.config.train.keep_checkpoints, 1)]:
-            old.unlink()
-        self.saved = step
-        return path
+        self.checkpoints.save(self.engine.step, state, best=self.best.get("step") == self.engine.step)
+        self.saved = self.engine.step
 
     def _seconds(self) -> float:
         return self.seconds + time.monotonic() - self.began

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Protocol
 
 import numpy as np
@@ -12,35 +12,36 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from torch import Tensor
 
-from gan_experiments.training.recorder import grid_of
+from gan_experiments.training.recorder import columns_of, grid_of
 from gan_experiments.types import ImageShape
 
 Scores = Callable[[Tensor], Tensor | None]
 
 
 class View(Protocol):
-    """`shown`: how many samples a picture has."""
+    """`shown`: how many samples a picture has, `shown_panels`: how many images with what became of them."""
 
     shown: int
+    shown_panels: int
 
     def picture(self, samples: Tensor, scores: Scores | None = None) -> Tensor:
         """A picture (3, H, W) in [0, 1] of samples (n, c, h, w); `scores` is the discriminator."""
 
-    def reconstructions(self, real: Tensor, decoded: Tensor) -> Tensor:
-        """The same, of samples and what became of them."""
+    def panels(self, panels: Mapping[str, Tensor]) -> Tensor:
+        """The same, of images and what became of them, by name; the last is what became of them in the end."""
 
 
 class ImageView:
     """Images in a grid."""
 
     shown = 64
+    shown_panels = 32
 
     def picture(self, samples: Tensor, scores: Scores | None = None) -> Tensor:
         return grid_of(samples)
 
-    def reconstructions(self, real: Tensor, decoded: Tensor) -> Tensor:
-        half = self.shown // 2
-        return grid_of(torch.stack([real[:half], decoded[:half]], dim=1).flatten(0, 1))
+    def panels(self, panels: Mapping[str, Tensor]) -> Tensor:
+        return columns_of(panels)
 
 
 class PointView:
@@ -49,7 +50,7 @@ class PointView:
     Of more than two coordinates the first two are shown, of one its density.
     """
 
-    shown = 2000
+    shown = shown_panels = 2000
 
     def __init__(self, real: Tensor) -> None:
         self.real = real.flatten(1).cpu()
@@ -67,8 +68,8 @@ class PointView:
         axes.legend(frameon=False, loc="upper right")
         return raster(figure)
 
-    def reconstructions(self, real: Tensor, decoded: Tensor) -> Tensor:
-        return self.picture(decoded)
+    def panels(self, panels: Mapping[str, Tensor]) -> Tensor:
+        return self.picture([*panels.values()][-1])
 
     def _limits(self, margin: float = 0.35) -> tuple[np.ndarray, np.ndarray]:
         low, high = (edge.values[:2].numpy() for edge in (self.real.min(0), self.real.max(0)))
