@@ -13,6 +13,7 @@ def patch_nce(query: Tensor, key: Tensor, temperature: float) -> Tensor:
     `query`, `key`: unit vectors (n, places, d) of the same places of an image and of its translation. The other
     places of the same image are the negatives; the keys are constants.
     """
-    logits = query @ key.detach().transpose(1, 2) / temperature
+    with torch.autocast(query.device.type, enabled=False):  # 16 bits are too coarse before the division
+        logits = query @ key.detach().transpose(1, 2) / temperature
     places = torch.arange(query.shape[1], device=query.device).expand(len(query), -1)
     return cross_entropy(logits.transpose(1, 2), places, reduction="none").mean(1)

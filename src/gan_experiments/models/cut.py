@@ -60,11 +60,11 @@ class Cut(OneWay):
     def trained(self) -> tuple[str, ...]:
         return ("generator", "projector") if self.nce else ("generator",)
 
-    def originals(self, step: Step) -> Tensor:
-        """What is translated: sources (n, c, h, w) and, for the identity term, as many targets behind them."""
+    def originals(self, step: Step) -> list[Tensor]:
+        """What is translated: sources (n, c, h, w) and, for the identity term, as many targets."""
         sources = step.batch.sources
         assert sources is not None
-        return torch.cat([sources, step.batch.images]) if self.nce and self.nce_identity else sources
+        return [sources, step.batch.images] if self.nce and self.nce_identity else [sources]
 
     def mirrored(self, images: Tensor, step: Step) -> Tensor:
         """Images or features with a random `flip` of them mirrored, always the same ones in an iteration."""
@@ -75,7 +75,8 @@ class Cut(OneWay):
 
     def translations(self, step: Step) -> Tensor:
         """G of the originals, which also leaves PatchNCE's keys, the generator's features of them."""
-        originals = self.originals(step)
+        batches = self.originals(step)
+        originals = torch.cat(batches)
         maps = self.generator.encode(self.mirrored(originals, step))
         if self.flip:
             with torch.no_grad():
@@ -83,7 +84,7 @@ class Cut(OneWay):
         else:
             keys = maps[: len(self.generator.feature_channels)]
         step.shared |= {f"key/{index}": key.detach() for index, key in enumerate(keys)}
-        return self.generator.decode(maps, self.noise(self.generator, originals, step.noise))
+        return self.generator.decode(maps, self.noise(self.generator, step.noise, *batches))
 
     def fakes(self, step: Step) -> Tensor:
         return step.once("translations", lambda: self.translations(step))[: step.batch_size]
@@ -92,10 +93,8 @@ class Cut(OneWay):
         losses = super().generator_loss(step)
         if self.nce:
             errors = self.nce * self.errors(step)
-            if self.nce_identity:
-                losses["nce"], losses["nce_identity"] = (half.mean() / 2 for half in errors.chunk(2))
-            else:
-                losses["nce"] = errors.mean()
+            parts = errors.view(-1, step.batch_size).mean(1) / (len(errors) // step.batch_size)
+            losses |= dict(zip(("nce", "nce_identity"), parts, strict=False))
         return losses
 
     def errors(self, step: Step) -> Tensor:
@@ -111,5 +110,6 @@ class Cut(OneWay):
 
     def chosen(self, features: Tensor, step: Step) -> Tensor:
         """Random places (n, p) of maps (n, c, h, w)."""
-        count, area = len(features), features[0, 0].numel()
-        return step.noise.uniform(count, area).topk(min(self.places, area), dim=1).indices
+        area, batches = features[0, 0].numel(), len(self.originals(step))
+        draws = torch.cat([step.noise.uniform(step.batch_size, area) for _ in range(batches)])
+        return draws.topk(min(self.places, area), dim=1).indices

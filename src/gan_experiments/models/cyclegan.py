@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-import torch
 from omegaconf import MISSING
 from torch import Tensor, nn
 
@@ -92,8 +91,10 @@ class CycleGan(TranslationModel):
             losses["adversarial_a_to_b"] = self.judged("b", fake_b, b)
             losses["adversarial_b_to_a"] = self.judged("a", fake_a, a)
         if self.cycle:
-            losses["cycle_a"] = self.cycle * distance(self.through(self.b_to_a, fake_b, step.noise), a)
-            losses["cycle_b"] = self.cycle * distance(self.through(self.a_to_b, fake_a, step.noise), b)
+            (back_a,) = self.through(self.b_to_a, step.noise, fake_b)
+            (back_b,) = self.through(self.a_to_b, step.noise, fake_a)
+            losses["cycle_a"] = self.cycle * distance(back_a, a)
+            losses["cycle_b"] = self.cycle * distance(back_b, b)
         if same_a is not None and same_b is not None:
             losses["identity_a"] = self.cycle * self.identity * distance(same_a, a)
             losses["identity_b"] = self.cycle * self.identity * distance(same_b, b)
@@ -104,10 +105,11 @@ class CycleGan(TranslationModel):
     ) -> tuple[Tensor, Tensor | None]:
         """What `generator` makes of its source domain and, for the identity term, of its target domain."""
         if not self.identity or not self.cycle:
-            return self.through(generator, source, step.noise), None
-        if not self.joint:
-            return self.through(generator, source, step.noise), self.through(generator, target, step.noise)
-        fake, same = self.through(generator, torch.cat([source, target]), step.noise).chunk(2)
+            return self.through(generator, step.noise, source)[0], None
+        if self.joint:
+            fake, same = self.through(generator, step.noise, source, target)
+        else:
+            (fake,), (same,) = (self.through(generator, step.noise, batch) for batch in (source, target))
         return fake, same
 
     def judged(self, domain: str, fake: Tensor, real: Tensor) -> Tensor:

@@ -34,7 +34,7 @@ class Pix2Pix(OneWay):
     def fakes(self, step: Step) -> Tensor:
         sources = step.batch.sources
         assert sources is not None
-        return step.once("fakes", lambda: self.through(self.generator, sources, step.noise))
+        return step.once("fakes", lambda: self.through(self.generator, step.noise, sources)[0])
 
     def critic(self, step: Step) -> Critic:
         assert step.batch.sources is not None

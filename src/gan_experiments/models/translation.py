@@ -62,17 +62,19 @@ class TranslationModel(Model):
 
     def inputs(self, images: Tensor, noise: Noise) -> Inputs:
         """Images of the source domain, and the noise of networks that want it."""
-        return Inputs(z=self.noise(self.translators()[0], images, noise), images=images)
+        return Inputs(z=self.noise(self.translators()[0], noise, images), images=images)
 
     @staticmethod
-    def noise(translator: Translator, images: Tensor, noise: Noise) -> Tensor | None:
-        """What `translator` wants beside `images`: U(0, 1), (n, noise_dims), or None."""
-        return noise.uniform(len(images), translator.noise_dims) if translator.noise_dims else None
+    def noise(translator: Translator, noise: Noise, *batches: Tensor) -> Tensor | None:
+        """What `translator` wants beside the images of all batches: U(0, 1), (n, noise_dims), or None."""
+        if not translator.noise_dims:
+            return None
+        return torch.cat([noise.uniform(len(batch), translator.noise_dims) for batch in batches])
 
-    def through(self, translator: Translator, images: Tensor, noise: Noise) -> Tensor:
-        """What `translator` makes of images (n, c, h, w)."""
-        translated: Tensor = translator(images, self.noise(translator, images, noise))
-        return translated
+    def through(self, translator: Translator, noise: Noise, *batches: Tensor) -> tuple[Tensor, ...]:
+        """What `translator` makes of each batch of images (n, c, h, w), all in one pass."""
+        translated = translator(torch.cat(batches), self.noise(translator, noise, *batches))
+        return torch.split(translated, [len(batch) for batch in batches])
 
     def adversary_of(self, discriminator: nn.Module, loss: Loss, suffix: str = "") -> Adversary:
         return Adversary(
