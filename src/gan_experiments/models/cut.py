@@ -74,6 +74,10 @@ class Cut(OneWay):
         return torch.where(coins.repeat(len(images) // len(coins), 1, 1, 1), images.flip(3), images)
 
     def translations(self, step: Step) -> Tensor:
+        """G of the originals, the same for both phases."""
+        return step.once("translations", lambda: self.translate(step))
+
+    def translate(self, step: Step) -> Tensor:
         """G of the originals, which also leaves PatchNCE's keys, the generator's features of them."""
         batches = self.originals(step)
         originals = torch.cat(batches)
@@ -87,7 +91,7 @@ class Cut(OneWay):
         return self.generator.decode(maps, self.noise(self.generator, step.noise, *batches))
 
     def fakes(self, step: Step) -> Tensor:
-        return step.once("translations", lambda: self.translations(step))[: step.batch_size]
+        return self.translations(step)[: step.batch_size]
 
     def generator_loss(self, step: Step) -> dict[str, Tensor]:
         losses = super().generator_loss(step)
@@ -99,8 +103,8 @@ class Cut(OneWay):
 
     def errors(self, step: Step) -> Tensor:
         """PatchNCE between each original and its translation, the mean over layers."""
-        translations = step.once("translations", lambda: self.translations(step))
-        maps = [self.mirrored(part, step) for part in self.generator.features(translations)]
+        features = self.generator.features(self.translations(step))
+        maps = [self.mirrored(part, step) for part in features]
         places = [self.chosen(part, step) for part in maps]
         with torch.no_grad():
             keys = self.projector([step.shared[f"key/{index}"] for index in range(len(maps))], places)
