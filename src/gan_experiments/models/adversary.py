@@ -60,6 +60,13 @@ class Adversary:
         for penalty in self.penalties.values():
             penalty.constrain(self.discriminator)
 
+    def state(self) -> dict[str, Any]:
+        return {name: penalty.state() for name, penalty in self.penalties.items()}
+
+    def load_state(self, state: dict[str, Any]) -> None:
+        for name, penalty in self.penalties.items():
+            penalty.load_state(state[name])
+
 
 class Pool:
     """The last `size` fakes or so (Shrivastava et al. 2017; Zhu et al. 2017, section 4), the same on every rank.

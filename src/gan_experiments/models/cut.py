@@ -73,9 +73,9 @@ class Cut(OneWay):
         coins = step.once("coins", lambda: step.noise.uniform(step.batch_size, 1, 1, 1) < self.flip)
         return torch.where(coins.repeat(len(images) // len(coins), 1, 1, 1), images.flip(3), images)
 
-    def translations(self, step: Step) -> Tensor:
+    def outputs(self, step: Step) -> Tensor:
         """G of the originals, the same for both phases."""
-        return step.once("translations", lambda: self.translate(step))
+        return step.once("outputs", lambda: self.translate(step))
 
     def translate(self, step: Step) -> Tensor:
         """G of the originals, which also leaves PatchNCE's keys, the generator's features of them."""
@@ -91,7 +91,7 @@ class Cut(OneWay):
         return self.generator.decode(maps, self.noise(self.generator, step.noise, *batches))
 
     def fakes(self, step: Step) -> Tensor:
-        return self.translations(step)[: step.batch_size]
+        return self.outputs(step)[: step.batch_size]
 
     def generator_loss(self, step: Step) -> dict[str, Tensor]:
         losses = super().generator_loss(step)
@@ -103,7 +103,7 @@ class Cut(OneWay):
 
     def errors(self, step: Step) -> Tensor:
         """PatchNCE between each original and its translation, the mean over layers."""
-        features = self.generator.features(self.translations(step))
+        features = self.generator.features(self.outputs(step))
         maps = [self.mirrored(part, step) for part in features]
         places = [self.chosen(part, step) for part in maps]
         with torch.no_grad():

@@ -31,7 +31,7 @@ class CycleGan(TranslationModel):
     identity: float = MISSING
     pool: int = MISSING
 
-    directions = ("a_to_b", "b_to_a")
+    translations = ("a_to_b", "b_to_a")
     weights = ("cycle",)
 
     def __post_init__(self) -> None:
@@ -146,9 +146,10 @@ class CycleGan(TranslationModel):
         return scores.view(len(images), -1).mean(1)
 
     def state(self) -> dict[str, Any]:
-        return {"pools": {domain: pool.state() for domain, pool in self.pools.items()}}
+        return {**super().state(), "pools": {domain: pool.state() for domain, pool in self.pools.items()}}
 
     def load_state(self, state: dict[str, Any]) -> None:
+        super().load_state(state)
         for domain, pool in self.pools.items():
             pool.load_state(state["pools"][domain])
 

@@ -39,7 +39,7 @@ class TranslationModel(Model):
     penalties: dict[str, Any] = MISSING
 
     needs = frozenset({"sources"})
-    directions: ClassVar[tuple[str, ...]] = ("a_to_b",)
+    translations = ("a_to_b",)
     weights: ClassVar[tuple[str, ...]] = ()  # of the generators' other terms, settings by name
 
     def __post_init__(self) -> None:
@@ -87,7 +87,7 @@ class TranslationModel(Model):
         )
 
     def translators(self) -> list[Translator]:
-        """The generators, in the order of `directions`."""
+        """The generators, in the order of `translations`."""
         raise NotImplementedError
 
     def adversaries(self) -> dict[str, Adversary]:
@@ -99,7 +99,16 @@ class TranslationModel(Model):
             adversary.constrain()
 
     def differentiates_twice(self) -> bool:
-        return self.adversarial > 0 and any(penalty.weight > 0 for penalty in self.penalties.values())
+        return self.adversarial > 0 and any(
+            penalty.weight > 0 and penalty.differentiates_input for penalty in self.penalties.values()
+        )
+
+    def state(self) -> dict[str, Any]:
+        return {name: adversary.state() for name, adversary in self.adversaries().items()}
+
+    def load_state(self, state: dict[str, Any]) -> None:
+        for name, adversary in self.adversaries().items():
+            adversary.load_state(state[name])
 
 
 @dataclass
