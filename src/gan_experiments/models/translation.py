@@ -39,7 +39,7 @@ class TranslationModel(Model):
     penalties: dict[str, Any] = MISSING
 
     needs = frozenset({"sources"})
-    translations = ("a_to_b",)
+    translations: ClassVar[tuple[str, ...]] = ("a_to_b",)
     weights: ClassVar[tuple[str, ...]] = ()  # of the generators' other terms, settings by name
 
     def __post_init__(self) -> None:
