@@ -70,10 +70,7 @@ class Evaluations:
         if isinstance(metrics, NoMetrics):
             return
         translates = "sources" in model.needs
-        if translates:
-            real = data.uncropped().load("train", root)  # of the size that is generated
-        elif real is None:
-            real = data.load("train", root)
+        real = real or data.load("train", root)
         wanted = metrics.needs_held_out and "test" in data.splits()
         held_out = data.load("test", root) if wanted or translates else None
         for direction in model.translations:
