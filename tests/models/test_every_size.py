@@ -6,8 +6,10 @@ import pytest
 import torch
 
 import tiny
+from gan_experiments.config import Length
 from gan_experiments.noise import Noise
 from gan_experiments.training.engine import Engine
+from gan_experiments.training.sampler import Sampler
 from gan_experiments.types import Batch
 
 MODELS = sorted(file.stem for file in (tiny.CONF / "model").glob("[!_]*.yaml"))
@@ -30,7 +32,7 @@ def test_one_iteration_at_every_size(model: str) -> None:
             lambda batch=batch: batch,
             noise,
             4,
-            2,
+            Length(2),
             0.5,
         )
         engine.iterate()
@@ -38,4 +40,5 @@ def test_one_iteration_at_every_size(model: str) -> None:
         for name, network in networks.items():
             learns = [p.grad is not None and bool(p.grad.any()) for p in network.parameters()]
             assert any(learns), f"{model} {family} {size}: no gradient reaches the {name}"
-        assert engine.generate(config.model.latents(noise, 3)).shape == (3, *config.data.shape.dims)
+        sampler = Sampler(config.model, engine.sampled, config.gpu, device)
+        assert sampler(config.model.inputs(noise, 3)).shape == (3, *config.data.shape.dims)
