@@ -65,7 +65,7 @@ def test_every_model_trains(model: str, gan_train: Any) -> None:
     finished(gan_train(f"model={model}", "data.image_size=16"))
 
 
-@pytest.mark.parametrize("network", options("network"))
+@pytest.mark.parametrize("network", [name for name in options("network") if name not in ("cyclegan", "unet")])
 @pytest.mark.parametrize("model", ["gan", "san"])
 def test_every_network_trains(model: str, network: str, gan_train: Any) -> None:
     told = {"gan": "cgan", "san": "conditional_san"}[model] if network == "biggan" else model

@@ -2,14 +2,19 @@
 
 from gan_experiments.networks.base import ConditionalGenerator, Generator, Network
 from gan_experiments.networks.biggan import BigGAN
+from gan_experiments.networks.cyclegan import CycleGAN
 from gan_experiments.networks.dcgan import DCGAN
 from gan_experiments.networks.discriminator import Discriminator, Trunk
 from gan_experiments.networks.encoder import Autoencoder, CodeDiscriminator, Encoder, PairDiscriminator
 from gan_experiments.networks.layers import Norm
 from gan_experiments.networks.mlp import MLP
+from gan_experiments.networks.patches import PatchDiscriminator, TranslationNetwork
+from gan_experiments.networks.projector import PatchProjector
 from gan_experiments.networks.resnet import ResNet
 from gan_experiments.networks.sndcgan import SNDCGAN
 from gan_experiments.networks.stylegan2 import StyleGAN2
+from gan_experiments.networks.translator import Translator
+from gan_experiments.networks.unet import UNet
 
 __all__ = [
     "DCGAN",
@@ -19,13 +24,19 @@ __all__ = [
     "BigGAN",
     "CodeDiscriminator",
     "ConditionalGenerator",
+    "CycleGAN",
     "Discriminator",
     "Encoder",
     "Generator",
     "Network",
     "Norm",
     "PairDiscriminator",
+    "PatchDiscriminator",
+    "PatchProjector",
     "ResNet",
     "StyleGAN2",
+    "TranslationNetwork",
+    "Translator",
     "Trunk",
+    "UNet",
 ]

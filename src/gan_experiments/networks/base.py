@@ -14,6 +14,7 @@ from gan_experiments.errors import UserError
 from gan_experiments.networks.discriminator import Trunk
 from gan_experiments.networks.encoder import Encoder
 from gan_experiments.networks.layers import Module, Norm, at_least_float32, spectrally_normalized
+from gan_experiments.networks.translator import Translator
 from gan_experiments.types import ImageShape
 
 
@@ -31,6 +32,11 @@ class Network(ABC):
     def __post_init__(self) -> None:
         if self.width < 1:
             raise UserError(f"network.width must be at least 1, not {self.width}")
+
+    @property
+    def option(self) -> str:
+        """The family's name on the command line: that of its module."""
+        return type(self).__module__.rpartition(".")[2]
 
     @abstractmethod
     def generator(self, latent_dim: int, shape: ImageShape) -> nn.Module:
@@ -53,21 +59,33 @@ class Network(ABC):
         """Codes (n, code_dim) to images in [-1, 1]: the generator, every layer normalised by `norm`."""
         return replace(self, generator_norm=norm).generator(code_dim, shape)
 
+    def translator(self, source: ImageShape, target: ImageShape) -> Translator:
+        """Images of one domain to images of another; raises UserError where the family has no such network."""
+        raise self._translates_nothing()
+
+    def patches(self, shape: ImageShape, norm: Norm) -> nn.Module:
+        """Images (n, c, s, s) to the scores (n * h * w,) of their patches, float32; raises as `translator` does."""
+        raise self._translates_nothing()
+
+    def _translates_nothing(self) -> UserError:
+        return UserError(
+            f"network={self.option} makes images from latents; networks that translate images: "
+            f"network=cyclegan, network=unet"
+        )
+
     def halvings(self, shape: ImageShape) -> tuple[int, int]:
         """The size of the smallest feature map, 4 to 7, and how often the image is halved to get there.
 
         Raises UserError where the size is not 4, 5, 6 or 7 times a power of two.
         """
         if not shape.bounded:
-            raise UserError(
-                f"network={type(self).__name__.lower()} builds images, not points: network=mlp builds both"
-            )
+            raise UserError(f"network={self.option} builds images, not points: network=mlp builds both")
         size, count = shape.size, 0
         while size % 2 == 0 and size >= 8:
             size, count = size // 2, count + 1
         if count == 0 or size > 7:
             raise UserError(
-                f"network={type(self).__name__.lower()} builds images of 4, 5, 6 or 7 pixels doubled as often as you "
+                f"network={self.option} builds images of 4, 5, 6 or 7 pixels doubled as often as you "
                 f"like (16, 28, 32, 48, 64, 128, ...), not of {shape.size} pixels; "
                 f"choose another size or network=mlp, which builds any"
             )

@@ -29,14 +29,17 @@ class Norm(Enum):
         return self in (Norm.none, Norm.spectral)
 
 
-def normalization(norm: Norm, channels: int) -> nn.Module:
-    """The layer that follows a convolution or linear layer; the identity for `none` and `spectral`."""
+def normalization(norm: Norm, channels: int, affine: bool = True) -> nn.Module:
+    """The layer that follows a convolution or linear layer; the identity for `none` and `spectral`.
+
+    `affine`: whether instance norm learns a scale and a shift of each channel; the others always do.
+    """
     if norm is Norm.batch:
         return BatchNorm(channels)
     if norm is Norm.layer:
         return nn.GroupNorm(1, channels)
     if norm is Norm.instance:
-        return nn.InstanceNorm2d(channels, affine=True)
+        return nn.InstanceNorm2d(channels, affine=affine)
     return nn.Identity()
 
 
