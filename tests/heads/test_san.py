@@ -6,8 +6,8 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from gan_experiments.losses import Hinge, Minimax, NonSaturating, SoftplusLeastSquares, Wasserstein
 from gan_experiments.heads.san import SanHead
+from gan_experiments.losses import Hinge, Minimax, NonSaturating, SoftplusLeastSquares, Wasserstein
 
 FEATURES = 12
 

@@ -12,10 +12,8 @@ from gan_experiments.training.engine import Engine
 from gan_experiments.training.sampler import Sampler
 from gan_experiments.types import Batch
 
-MODELS = sorted(file.stem for file in (tiny.CONF / "model").glob("[!_]*.yaml"))
 
-
-@pytest.mark.parametrize("model", MODELS)
+@pytest.mark.parametrize("model", tiny.MODELS)
 def test_one_iteration_at_every_size(model: str) -> None:
     for family, size in (("mlp", 28), ("dcgan", 32), ("resnet", 48), ("dcgan", 64)):
         config, _ = tiny.compose(f"model={model}", f"network={family}", f"data.image_size={size}")

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
-
 from gan_experiments import data as data_sets
 from gan_experiments import models
 from gan_experiments.data import Data
