@@ -30,6 +30,10 @@ def call(monkeypatch: pytest.MonkeyPatch, *arguments: object) -> int:
     return sample.main()
 
 
+def pixels(path: Path) -> np.ndarray:
+    return np.asarray(Image.open(path)).astype(int)
+
+
 def test_grid_is_the_default(trained: Path, monkeypatch: Any, capsys: Any) -> None:
     assert call(monkeypatch, trained) == 0
     path = Path(capsys.readouterr().out.strip())
@@ -53,8 +57,11 @@ def test_fewer_images_are_the_first_of_more(
         assert call(monkeypatch, trained, "--images", count, "--output", tmp_path / str(count)) == 0
     few, many = (sorted((tmp_path / name).glob("*.png")) for name in ("5", "70"))
     assert [path.name for path in few] == [f"image_{index:06d}.png" for index in range(5)]
-    assert [path.read_bytes() for path in few] == [path.read_bytes() for path in many[:5]]
-    assert len({path.read_bytes() for path in many}) == 70
+    for one, other in zip(
+        few, many[:5], strict=True
+    ):  # to rounding: a batch of another size is added up otherwise
+        assert np.abs(pixels(one) - pixels(other)).max() <= 1
+    assert min(np.abs(pixels(few[0]) - pixels(path)).max() for path in many[1:]) > 1
 
 
 def test_a_folder_of_images_says_its_seed_and_is_not_written_into_twice(
@@ -145,7 +152,7 @@ def test_points_are_written_as_an_array(tmp_path: Path, monkeypatch: Any, capsys
     seven = np.load(path)
     assert seven.shape == (7, 2)
     assert call(monkeypatch, tmp_path, "--images", 3, "--output", tmp_path / "three.npy") == 0
-    assert np.array_equal(np.load(tmp_path / "three.npy"), seven[:3])
+    np.testing.assert_allclose(np.load(tmp_path / "three.npy"), seven[:3], rtol=1e-5)
     capsys.readouterr()
     assert call(monkeypatch, tmp_path, "--images", 3, "--output", tmp_path / "three.png") == 2
     assert "whose name ends in .npy" in capsys.readouterr().err

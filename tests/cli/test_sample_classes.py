@@ -73,7 +73,8 @@ def test_fewer_images_are_the_first_of_more(
         output = ["--output", tmp_path / str(count)]
         assert call(monkeypatch, trained, "--images", count, *label, *output, "--seed", 0) == 0
     few, many = (np.stack(files(tmp_path / name)) for name in ("5", "20"))
-    assert np.array_equal(few, many[:5])
+    assert np.abs(few.astype(int) - many[:5]).max() <= 1
+    assert np.abs(few.astype(int) - many[5:10]).max() > 1
 
 
 def test_the_folder_says_the_class(trained: Path, monkeypatch: Any, capsys: Any) -> None:
