@@ -259,6 +259,7 @@ def test_bf16_keeps_weights_and_scores_in_float32(compose: Any, tmp_path: Path) 
         assert run.networks["discriminator"](torch.zeros(2, 1, 32, 32)).dtype is torch.float32
 
 
+@pytest.mark.processors
 def test_memory_format_does_not_change_the_method(compose: Any, tmp_path: Path) -> None:
     losses = {}
     for setting in (True, False):
