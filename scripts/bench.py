@@ -5,10 +5,11 @@
     python scripts/bench.py --cases cyclegan:cyclegan pix2pix:unet --shapes 64 --batch-size 1 network.width=32
 
 The plain loop is what most public code does: fp32, NCHW, a DataLoader that decodes, converts and normalises image by
-image, fakes generated anew for each network, the discriminator's weights never frozen, the optimiser as torch gives it
-by default, resizing and convolution one after the other, a loss fetched every step. Both compute the same networks,
-losses and penalties. Each runs in a process of its own, in turns, so that the ratio holds when the machine's speed
-drifts. Images are random bytes: only their shape matters. The plain loops that translate are in plain_translation.py.
+image, fakes generated anew for each network, gradients of the discriminator's weights in the generator's step too, the
+optimiser as torch gives it by default, resizing and convolution one after the other, a loss fetched every step. Both
+compute the same networks, losses and penalties. Each runs in a process of its own, in turns, so that the ratio holds
+when the machine's speed drifts. Images are random bytes: only their shape matters. The plain loops that translate are
+in plain_translation.py.
 """
 
 from __future__ import annotations
@@ -114,12 +115,8 @@ def plain(config: Config, images: np.ndarray[Any, Any]) -> Callable[[], None]:
         for _ in range(model.discriminator_steps):
             real = next(batches).to(device)
             fake = generator(model.latents(noise, len(real))).detach()
-            if hasattr(discriminator.head, "split"):  # SAN: its discriminator's loss has two parts
-                parts = [discriminator.head.split(discriminator.features(x)) for x in (real, fake)]
-                loss = config.loss.discriminator(parts[0][0], parts[1][0])
-                loss = loss + parts[1][1].mean() - parts[0][1].mean()
-            else:
-                loss = config.loss.discriminator(discriminator(real), discriminator(fake))
+            features = discriminator.features(real), discriminator.features(fake)
+            loss = torch.stack([*discriminator.head.terms(config.loss, *features).losses.values()]).sum()
             for penalty in model.penalties.values():
                 value = penalty.loss(discriminator, real, fake, noise)
                 if value is not None:

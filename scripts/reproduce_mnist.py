@@ -32,7 +32,7 @@ from gan_experiments.cli import train
 from gan_experiments.cli.catalogue import conf_dir
 from gan_experiments.cli.composing import built, composed
 from gan_experiments.cli.jobs import job_name
-from gan_experiments.config import Config
+from gan_experiments.config import Config, Length
 from gan_experiments.errors import UserError
 from gan_experiments.noise import Noise
 from gan_experiments.training.engine import Engine
@@ -124,7 +124,7 @@ def batches_per_update(config: Config) -> int:
         return Batch(images, torch.arange(samples) % classes if classes else None)
 
     engine = Engine(
-        config.model, networks, config.optim, config.gpu, cpu, draw, noise, samples, steps=1, ema=0.0
+        config.model, networks, config.optim, config.gpu, cpu, draw, noise, samples, Length(1), ema=0.0
     )
     engine.iterate()
     return engine.images_seen // samples

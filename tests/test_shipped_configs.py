@@ -60,7 +60,7 @@ def test_every_option_composes_into_its_component(group: str, option: str) -> No
     tiny.compose(*compatible, f"{group}={option}", *needed)
 
 
-@pytest.mark.parametrize("model", options("model"))
+@pytest.mark.parametrize("model", tiny.MODELS)
 def test_every_model_trains(model: str, gan_train: Any) -> None:
     finished(gan_train(f"model={model}", "data.image_size=16"))
 
@@ -81,6 +81,12 @@ def test_every_loss_trains(loss: str, gan_train: Any) -> None:
 @pytest.mark.parametrize("penalty", options("penalty"))
 def test_every_penalty_trains(penalty: str, gan_train: Any) -> None:
     finished(gan_train("model=gan", f"+penalty@model.penalties.{penalty}={penalty}"))
+
+
+@pytest.mark.parametrize("head", options("head"))
+def test_every_head_trains(head: str, gan_train: Any) -> None:
+    model = "dcgan" if head in ("linear", "san") else "cgan"
+    finished(gan_train(f"model={model}", f"head@model.head={head}", "data.image_size=16"))
 
 
 @pytest.mark.parametrize("optim", options("optim"))

@@ -13,6 +13,10 @@ from gan_experiments.config import Config
 
 CONF = Path(__file__).resolve().parent.parent / "conf"
 
+# The shipped models by what their generators are given; the translators need data with two domains.
+TRANSLATORS = ["cut", "cyclegan", "fastcut", "pix2pix"]
+MODELS = sorted({file.stem for file in (CONF / "model").glob("[!_]*.yaml")} - {*TRANSLATORS})
+
 # A run that takes a second: the smallest networks, eight images at a time, nothing evaluated.
 TINY = [
     "data=digits",

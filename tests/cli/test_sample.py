@@ -30,6 +30,10 @@ def call(monkeypatch: pytest.MonkeyPatch, *arguments: object) -> int:
     return sample.main()
 
 
+def pixels(path: Path) -> np.ndarray:
+    return np.asarray(Image.open(path)).astype(int)
+
+
 def test_grid_is_the_default(trained: Path, monkeypatch: Any, capsys: Any) -> None:
     assert call(monkeypatch, trained) == 0
     path = Path(capsys.readouterr().out.strip())
@@ -44,6 +48,34 @@ def test_files_are_the_same_images_for_the_same_seed(trained: Path, tmp_path: Pa
     assert [image.shape for image in images["a"]] == [(32, 32)] * 3
     assert all(np.array_equal(a, b) for a, b in zip(images["a"], images["b"], strict=True))
     assert not np.array_equal(images["a"][0], images["c"][0])
+
+
+def test_fewer_images_are_the_first_of_more(
+    trained: Path, tmp_path: Path, monkeypatch: Any, capsys: Any
+) -> None:
+    for count in (5, 70):
+        assert call(monkeypatch, trained, "--images", count, "--output", tmp_path / str(count)) == 0
+    few, many = (sorted((tmp_path / name).glob("*.png")) for name in ("5", "70"))
+    assert [path.name for path in few] == [f"image_{index:06d}.png" for index in range(5)]
+    for one, other in zip(
+        few, many[:5], strict=True
+    ):  # to rounding: a batch of another size is added up otherwise
+        assert np.abs(pixels(one) - pixels(other)).max() <= 1
+    assert min(np.abs(pixels(few[0]) - pixels(path)).max() for path in many[1:]) > 1
+
+
+def test_a_folder_of_images_says_its_seed_and_is_not_written_into_twice(
+    trained: Path, monkeypatch: Any, capsys: Any
+) -> None:
+    assert call(monkeypatch, trained, "--images", 2) == 0
+    folder = Path(capsys.readouterr().out.strip())
+    assert folder == trained / "samples" / "images_step_00000004_seed_0"
+    before = {path.name: path.read_bytes() for path in folder.iterdir()}
+    assert call(monkeypatch, trained, "--images", 3) == 2
+    assert f"{folder} has images in it already: name another folder with --output" in capsys.readouterr().err
+    assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
+    assert call(monkeypatch, trained, "--images", 1, "--seed", 5) == 0
+    assert Path(capsys.readouterr().out.strip()) == folder.with_name("images_step_00000004_seed_5")
 
 
 def test_interpolation(trained: Path, tmp_path: Path, monkeypatch: Any) -> None:
@@ -72,13 +104,21 @@ def test_a_step_is_chosen(trained: Path, tmp_path: Path, monkeypatch: Any) -> No
         (["RUN", "--grid", "0"], "--grid must be at least 1, not 0"),
         (["RUN", "--device", "warp"], "--device warp: "),
         (["JUNK"], "not a checkpoint"),
+        (["RUN", "--direction", "a_to_b"], "--direction belongs to models that translate images"),
+        (["RUN", "--output", "FOLDER"], "this writes one file, whose name ends in .png or .jpg"),
+        (["RUN", "--output", "x.npy"], "--output x.npy: this writes one file, whose name ends in .png"),
+        (["RUN", "--output", "x"], "this writes one file"),
+        (
+            ["RUN", "--images", "2", "--output", "JUNK"],
+            "--images writes a folder of files, and this is a file",
+        ),
     ],
 )
 def test_mistakes(
     arguments: list[str], message: str, trained: Path, tmp_path: Path, monkeypatch: Any, capsys: Any
 ) -> None:
     (tmp_path / "junk.pt").write_text("junk")
-    places = {"RUN": trained, "JUNK": tmp_path / "junk.pt"}
+    places = {"RUN": trained, "JUNK": tmp_path / "junk.pt", "FOLDER": tmp_path}
     assert call(monkeypatch, *[places.get(a, a) for a in arguments]) == 2
     error = capsys.readouterr().err
     assert error.startswith("gan-sample: error: ")
@@ -109,6 +149,12 @@ def test_points_are_written_as_an_array(tmp_path: Path, monkeypatch: Any, capsys
     assert call(monkeypatch, tmp_path, "--images", 7) == 0
     path = Path(capsys.readouterr().out.strip())
     assert path == tmp_path / "samples" / "points_step_00000004.npy"
-    assert np.load(path).shape == (7, 2)
+    seven = np.load(path)
+    assert seven.shape == (7, 2)
+    assert call(monkeypatch, tmp_path, "--images", 3, "--output", tmp_path / "three.npy") == 0
+    np.testing.assert_allclose(np.load(tmp_path / "three.npy"), seven[:3], rtol=1e-5)
+    capsys.readouterr()
+    assert call(monkeypatch, tmp_path, "--images", 3, "--output", tmp_path / "three.png") == 2
+    assert "whose name ends in .npy" in capsys.readouterr().err
     assert call(monkeypatch, tmp_path, "--interpolate", 2) == 2
     assert "generates points" in capsys.readouterr().err

@@ -44,23 +44,44 @@ def test_a_class_can_be_asked_for(trained: Path, tmp_path: Path, monkeypatch: An
             == 0
         )
     restored = Restored(trained / "checkpoints" / "last.pt", torch.device("cpu"))
-    latents = restored.latents(5, 0, label=3)
-    assert restored.model.labels(latents).tolist() == [3] * 5
-    expected = (restored.generate(latents).float() * 127.5 + 128).clamp(0, 255).to(torch.uint8)[:, 0].numpy()
+    inputs = restored.feed(0, label=3).take(5)
+    assert inputs.labels.tolist() == [3] * 5
+    expected = (restored.generate(inputs).float() * 127.5 + 128).clamp(0, 255).to(torch.uint8)[:, 0].numpy()
     assert np.array_equal(np.stack(files(tmp_path / "3")), expected)
     assert not np.array_equal(np.stack(files(tmp_path / "4")), expected)
 
 
 def test_a_walk_keeps_its_class(trained: Path, tmp_path: Path, monkeypatch: Any) -> None:
     restored = Restored(trained / "checkpoints" / "last.pt", torch.device("cpu"))
-    start, end = restored.latents(4, 0)[:, None].chunk(2)
-    way = restored.model.between(start, end, torch.linspace(0, 1, 5)[:, None])
-    labels = restored.model.labels(way.flatten(0, 1)).view(2, 5)
-    assert torch.equal(labels, labels[:, :1].expand(-1, 5))
-    size = restored.model.latent_dim
-    torch.testing.assert_close(way[:, 0, :size], start[:, 0, :size])
-    torch.testing.assert_close(way[:, -1, :size], end[:, 0, :size])
+    ends = restored.feed(0).take(4)
+    assert len(ends.labels.unique()) > 1
+    asked = sample.parser().parse_args([str(trained), "--interpolate", "2", "--steps", "5"])
+    way = sample.walks(restored, restored.model, asked)
+    labels = way.labels.view(2, 5)
+    assert torch.equal(labels, ends.labels[:2, None].expand(-1, 5))
+    z = way.z.view(2, 5, -1)
+    torch.testing.assert_close(z[:, 0], ends.z[:2])
+    torch.testing.assert_close(z[:, -1], ends.z[2:])
     assert call(monkeypatch, trained, "--interpolate", 2, "--label", 1, "--output", tmp_path / "x.png") == 0
+
+
+@pytest.mark.parametrize("label", [[], ["--label", 3]])
+def test_fewer_images_are_the_first_of_more(
+    label: list[Any], trained: Path, tmp_path: Path, monkeypatch: Any
+) -> None:
+    for count in (5, 20):
+        output = ["--output", tmp_path / str(count)]
+        assert call(monkeypatch, trained, "--images", count, *label, *output, "--seed", 0) == 0
+    few, many = (np.stack(files(tmp_path / name)) for name in ("5", "20"))
+    assert np.abs(few.astype(int) - many[:5]).max() <= 1
+    assert np.abs(few.astype(int) - many[5:10]).max() > 1
+
+
+def test_the_folder_says_the_class(trained: Path, monkeypatch: Any, capsys: Any) -> None:
+    assert call(monkeypatch, trained, "--images", 1, "--label", 3, "--seed", 2) == 0
+    folder = Path(capsys.readouterr().out.strip())
+    assert folder == trained / "samples" / "images_step_00000001_seed_2_label_3"
+    assert len(files(folder)) == 1
 
 
 def test_a_class_that_is_not_there(trained: Path, monkeypatch: Any, capsys: Any) -> None:

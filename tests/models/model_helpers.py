@@ -10,6 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from gan_experiments.data.transforms import to_float
 from gan_experiments.models import Model, Step
 from gan_experiments.noise import Noise
 from gan_experiments.training.run import Run
@@ -68,6 +69,11 @@ def updates(compose: Any, folder: Path, *overrides: str) -> list[tuple[str, set[
     engine.iterate()
     assert all(torch.isfinite(torch.tensor(list(engine.drain().values()))))
     return seen
+
+
+def real(run: Run, count: int) -> Tensor:
+    """The first images that a run is trained on, as it sees them."""
+    return to_float(torch.from_numpy(run.real.images[:count].copy()))
 
 
 def parameters(network: nn.Module) -> Tensor:

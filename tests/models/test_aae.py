@@ -8,11 +8,12 @@ from typing import Any
 
 import pytest
 import torch
-from model_helpers import a_step, built, gradients, reaches, replace, same_noise, updates
+from model_helpers import a_step, built, gradients, reaches, real, replace, same_noise, updates
 from torch.nn.functional import softplus
 
 from gan_experiments.errors import UserError
 from gan_experiments.training.run import Run
+from gan_experiments.types import Inputs
 
 
 def test_terms_are_the_papers(compose: Any) -> None:
@@ -74,10 +75,14 @@ def test_codes_of_digits_have_the_priors_moments(seed: int, compose: Any, tmp_pa
         "train.batch_size=64", "train.steps=1200", "train.checkpoint_every=1200", f"seed={seed}",
     )  # fmt: skip
     run = Run(config, tmp_path, record)
-    real = run._real(1000)
-    before = float((run.engine.reconstruct(real) - real).square().mean())
+    images = Inputs(images=real(run, 1000))
+    before = error(run.sampler.panels(images))
     run.train()
-    codes = run.model.encode(run.engine.ema, real).detach()
+    codes = run.model.encode(run.engine.ema, images.images).z.detach()
     assert codes.mean(0).abs().max() < 0.5
     assert float((torch.cov(codes.T) - torch.eye(4)).abs().max()) < 0.5
-    assert float((run.engine.reconstruct(real) - real).square().mean()) < before / 4
+    assert error(run.sampler.panels(images)) < before / 4
+
+
+def error(panels: dict[str, torch.Tensor]) -> float:
+    return float((panels["reconstruction"] - panels["image"]).square().mean())

@@ -11,6 +11,7 @@ from model_helpers import a_step, built, reaches, same_noise, updates
 from torch.nn.functional import logsigmoid
 
 from gan_experiments.errors import UserError
+from gan_experiments.training.run import Run
 
 ALL = ["encoder", "generator", "discriminator", "code_discriminator"]
 
@@ -115,3 +116,15 @@ def test_order_of_updates(preset: str, compose: Any, tmp_path: Path) -> None:
 def test_refuses_values_that_make_no_sense(overrides: list[str], message: str, compose: Any) -> None:
     with pytest.raises(UserError, match=message):
         compose("model=alphagan", *overrides)
+
+
+def test_both_adversaries_take_the_discriminators_rate(compose: Any, tmp_path: Path) -> None:
+    config, record = compose(
+        "model=alphagan", "network=mlp", "data.image_size=16", "optim=adam", "optim.lr=1e-4",
+        "optim.discriminator_lr=3e-4",
+    )  # fmt: skip
+    engine = Run(config, tmp_path, record).engine
+    engine.iterate()
+    rates = {name: optimizer.param_groups[0]["lr"] for name, optimizer in engine.optimizers.items()}
+    adversaries = {"discriminator": 3e-4, "code_discriminator": 3e-4}
+    assert rates == {"encoder": 1e-4, "generator": 1e-4, **adversaries}

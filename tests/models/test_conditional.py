@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -36,24 +37,30 @@ def built(compose: Any, model: str, *overrides: str) -> tuple[Conditional, Step]
 @pytest.mark.parametrize("model", MODELS)
 def test_latents_ask_for_classes(model: str, compose: Any) -> None:
     gan, step = built(compose, model)
-    latents = gan.latents(step.noise, 3000)
-    assert latents.shape == (3000, gan.latent_dim + CLASSES)
-    shares = gan.labels(latents).bincount() / 3000
+    state = step.noise.state_dict()
+    drawn = gan.inputs(step.noise, 3000)
+    assert drawn.z.shape == (3000, gan.latent_dim)
+    assert drawn.images is None
+    shares = drawn.labels.bincount() / 3000
     assert torch.allclose(shares, torch.full((CLASSES,), 1 / CLASSES), atol=0.03)
-    told = gan.told(latents[:4], torch.tensor([2, 2, 0, 1]))
-    assert gan.labels(told).tolist() == [2, 2, 0, 1]
-    assert torch.equal(told[:, : gan.latent_dim], latents[:4, : gan.latent_dim])
-    assert gan.labels(gan.shown(latents[:6])).tolist() == [0, 0, 1, 1, 2, 2]
+    step.noise.load_state_dict(state)
+    wanted = torch.tensor([2, 2, 0, 1]).repeat(750)
+    told = gan.inputs(step.noise, 3000, wanted)
+    assert torch.equal(told.labels, wanted)
+    assert torch.equal(told.z, drawn.z)
+    shown = gan.ordered(drawn[:6])
+    assert shown.labels.tolist() == [0, 0, 1, 1, 2, 2]
+    assert torch.equal(shown.z, drawn.z[:6])
     networks = {"generator": gan.generator}
-    other = gan.told(latents[:4], torch.tensor([1, 0, 1, 2]))
-    assert not torch.allclose(gan.sample(networks, told), gan.sample(networks, other))
+    other = replace(told[:4], labels=torch.tensor([1, 0, 1, 2]))
+    assert not torch.allclose(gan.sample(networks, told[:4]), gan.sample(networks, other))
 
 
 @pytest.mark.parametrize("model", MODELS)
 def test_fakes_of_the_discriminators_step_have_the_real_classes(model: str, compose: Any) -> None:
     gan, step = built(compose, model)
     asked = []
-    gan.generator.register_forward_pre_hook(lambda _, inputs: asked.append(gan.labels(inputs[0])))
+    gan.generator.register_forward_pre_hook(lambda _, inputs: asked.append(inputs[1]))
     gan.discriminator_loss(step)
     assert [labels.tolist() for labels in asked] == [step.batch.labels.tolist()]
 
@@ -72,12 +79,12 @@ def test_cgan_is_the_gan_of_images_with_class_channels(compose: Any) -> None:
 
 
 def test_acgan_minimises_the_class_error_in_both_steps(compose: Any) -> None:
-    gan, step = built(compose, "acgan", "model.class_weight=0.5", "model.generator_class_weight=2")
+    gan, step = built(compose, "acgan", "model.head.weight=0.5", "model.head.generator_weight=2")
     real, labels = step.batch.images, step.batch.labels
     fake = torch.zeros_like(real)
     losses = gan.adversarial(real, fake, step)
     features = [gan.discriminator.features(images) for images in (real, fake)]
-    logits = [gan.discriminator.classifier(h) for h in features]
+    logits = [gan.discriminator.head.classifier(h) for h in features]
     scores = [gan.discriminator.head(h) for h in features]
     expected = {
         "adversarial": softplus(-scores[0]).mean() + softplus(scores[1]).mean(),
@@ -90,10 +97,11 @@ def test_acgan_minimises_the_class_error_in_both_steps(compose: Any) -> None:
     state = step.noise.state_dict()
     losses = gan.generator_loss(step)
     step.noise.load_state_dict(state)
-    latents = gan.latents(step.noise, COUNT)
-    both = gan.discriminator.both(gan.generator(latents))
-    torch.testing.assert_close(losses["class"], 2 * cross_entropy(both[:, 1:], gan.labels(latents)))
-    torch.testing.assert_close(losses["adversarial"], softplus(-both[:, 0]).mean())
+    inputs = gan.inputs(step.noise, COUNT)
+    features = gan.discriminator.features(gan.generator(inputs.z, inputs.labels))
+    logits, scores = gan.discriminator.head.classifier(features), gan.discriminator.head(features)
+    torch.testing.assert_close(losses["class"], 2 * cross_entropy(logits, inputs.labels))
+    torch.testing.assert_close(losses["adversarial"], softplus(-scores).mean())
     gradients = torch.autograd.grad(losses["class"], list(gan.generator.parameters()), allow_unused=True)
     assert any(g is not None and g.abs().sum() > 0 for g in gradients)
 
@@ -178,9 +186,8 @@ def test_penalties_see_the_classes(model: str, compose: Any) -> None:
 @pytest.mark.parametrize(
     ("overrides", "message"),
     [
-        (["data=celeba"], "has no labels"),
         (["model.reuse_fakes=true"], "model.reuse_fakes=false"),
-        (["loss=relativistic"], "pairs images of any class"),
+        (["loss=relativistic"], "pairs images of any class|cannot train a SAN"),
     ],
 )
 @pytest.mark.parametrize("model", MODELS)

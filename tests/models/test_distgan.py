@@ -38,7 +38,7 @@ def test_discriminators_terms_and_schedule(progress: float, share: float, loss: 
     losses = model.discriminator_loss(step)
     penalty = losses.pop("gp")
     assert sum(losses.values()).item() == pytest.approx(expected.item(), rel=1e-5)
-    assert ("decoded" in losses) == (share > 0)
+    assert ("decoded/adversarial" in losses) == (share > 0)
     assert penalty.item() > 0
     assert [reaches(sum(losses.values()), n) for n in (model.encoder, model.generator, d)] == [
         False,

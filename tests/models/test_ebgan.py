@@ -73,7 +73,6 @@ def test_generator_minimises_the_energy_and_with_pt_the_cosines_of_its_codes(com
     losses = []
     for model in (plain, pulled):
         step = a_step()
-        model.prepare(step)
         losses.append(model.generator_loss(step))
         fake: Tensor = step.shared["fakes"]
         assert losses[-1]["energy"].item() == pytest.approx(-model.scores(fake).mean().item(), rel=1e-6)
@@ -88,7 +87,6 @@ def test_generator_minimises_the_energy_and_with_pt_the_cosines_of_its_codes(com
 def test_beyond_the_margin_only_real_images_train_the_discriminator(compose: Any) -> None:
     model = built(compose, "model=ebgan", "model.margin=0.001", "model.discriminator_norm=none")
     step = a_step()
-    model.prepare(step)
     margin = model.discriminator_loss(step)["margin"]
     assert margin.item() == 0
     assert not any(g is not None and g.any() for g in gradients(margin, model.discriminator))

@@ -6,14 +6,14 @@ import pytest
 import torch
 
 import tiny
+from gan_experiments.config import Length
 from gan_experiments.noise import Noise
 from gan_experiments.training.engine import Engine
+from gan_experiments.training.sampler import Sampler
 from gan_experiments.types import Batch
 
-MODELS = sorted(file.stem for file in (tiny.CONF / "model").glob("[!_]*.yaml"))
 
-
-@pytest.mark.parametrize("model", MODELS)
+@pytest.mark.parametrize("model", tiny.MODELS)
 def test_one_iteration_at_every_size(model: str) -> None:
     for family, size in (("mlp", 28), ("dcgan", 32), ("resnet", 48), ("dcgan", 64)):
         config, _ = tiny.compose(f"model={model}", f"network={family}", f"data.image_size={size}")
@@ -30,7 +30,7 @@ def test_one_iteration_at_every_size(model: str) -> None:
             lambda batch=batch: batch,
             noise,
             4,
-            2,
+            Length(2),
             0.5,
         )
         engine.iterate()
@@ -38,4 +38,5 @@ def test_one_iteration_at_every_size(model: str) -> None:
         for name, network in networks.items():
             learns = [p.grad is not None and bool(p.grad.any()) for p in network.parameters()]
             assert any(learns), f"{model} {family} {size}: no gradient reaches the {name}"
-        assert engine.generate(config.model.latents(noise, 3)).shape == (3, *config.data.shape.dims)
+        sampler = Sampler(config.model, engine.sampled, config.gpu, device)
+        assert sampler(config.model.inputs(noise, 3)).shape == (3, *config.data.shape.dims)

@@ -37,8 +37,7 @@ def test_losses_are_the_papers(reuse: bool, compose: Any) -> None:
     model = built(compose, "model=gan", f"model.reuse_fakes={reuse}")
     step = a_step()
     if reuse:
-        model.prepare(step)
-        fake = step.shared["fakes"].detach()
+        fake = model.shared_fakes(step).detach()
     else:
         fake = model.generator(model.latents(Noise(1, torch.device("cpu")), 6)).detach()
     expected = (
@@ -63,7 +62,6 @@ def test_the_generator_steps_fakes_are_fresh_when_not_reused(compose: Any) -> No
 def test_reused_fakes_carry_the_generators_graph_past_the_discriminator_step(compose: Any) -> None:
     model = built(compose, "model=gan")
     step = a_step()
-    model.prepare(step)
     discriminator = torch.autograd.grad(
         sum(model.discriminator_loss(step).values()),
         [*model.generator.parameters()],
@@ -92,7 +90,7 @@ def test_order_and_number_of_updates(model: str, steps: int, phases: list[str], 
 def test_generator_first_swaps_the_phases_and_draws_its_own_fakes(compose: Any) -> None:
     gan = built(compose, "model=sngan", "model.generator_first=true", "model.generator_batch=2")
     assert [phase.name for phase in gan.phases()] == ["generator", "discriminator"]
-    assert gan.phases()[0].prepare is None
+    assert not gan.shares_fakes
     sizes: list[int] = []
     forward = gan.generator.forward
     gan.generator.forward = lambda z: (sizes.append(len(z)), forward(z))[1]  # type: ignore[method-assign]
@@ -112,7 +110,6 @@ def test_wgan_clips_every_parameter_after_each_critic_step(compose: Any) -> None
 def test_wgan_gp_adds_ten_times_the_penalty(compose: Any) -> None:
     gan = built(compose, "model=wgan_gp", "model.discriminator_steps=1")
     step = a_step()
-    gan.prepare(step)
     losses = gan.discriminator_loss(step)
     assert losses["gp"].item() == pytest.approx(10 * step.logged["penalty/gp"].item())
     scores = (step.logged["score/fake"] - step.logged["score/real"]).item()
@@ -125,7 +122,6 @@ def test_lazy_penalty_is_paid_in_full_every_so_often(compose: Any) -> None:
     paid = []
     for index in range(8):
         step = a_step(index)
-        gan.prepare(step)
         losses = gan.discriminator_loss(step)
         paid.append("r1" in losses)
         if "r1" in losses:
@@ -140,10 +136,9 @@ def test_instance_noise_on_both_sides_decays_to_zero(compose: Any) -> None:
     spread = [gan.perturb(images, a_step(progress=p)).std().item() for p in (0.0, 0.25, 0.5, 0.9)]
     assert spread == pytest.approx([0.5, 0.25, 0.0, 0.0], abs=0.01)
     seen: list[Tensor] = []
-    forward = gan.discriminator.forward
-    gan.discriminator.forward = lambda x: (seen.append(x), forward(x))[1]  # type: ignore[method-assign]
+    features = gan.discriminator.features
+    gan.discriminator.features = lambda x: (seen.append(x), features(x))[1]  # type: ignore[method-assign]
     step = a_step()
-    gan.prepare(step)
     gan.discriminator_loss(step)
     gan.generator_loss(step)
     real, fake, again = seen
@@ -157,7 +152,6 @@ def test_joint_batches_give_the_same_scores_without_batch_statistics(compose: An
     losses = []
     for gan in (separate, joint):
         step = a_step()
-        gan.prepare(step)
         losses.append(gan.discriminator_loss(step)["adversarial"].item())
     assert losses[0] == pytest.approx(losses[1], rel=1e-5)
 

@@ -123,7 +123,7 @@ def test_a_constant_discriminator_leaves_nothing_to_match(compose: Any) -> None:
     ("override", "phase", "gone"),
     [
         ("model.neighbours=0", "autoencoder", "neighbours"),
-        ("model.reconstructions_as_real=0", "discriminator", "decoded"),
+        ("model.reconstructions_as_real=0", "discriminator", "decoded/adversarial"),
         ("~model.penalties.gp", "discriminator", "gp"),
         ("model.gradient_matching=0", "generator", "gradient"),
         ("model.projection_matching=0", "generator", "projection"),

@@ -11,13 +11,13 @@ from typing import Any
 
 import pytest
 import torch
-from torch import Tensor
+from model_helpers import real
 
 from gan_experiments.losses.sliced import random_directions, sliced_wasserstein2
 from gan_experiments.metrics.planar import Modes, captured
 from gan_experiments.noise import Noise
-from gan_experiments.training.recorder import to_uint8
 from gan_experiments.training.run import Run
+from gan_experiments.types import Inputs
 
 RING = [
     "data=ring", "data.sigma=0.05", "network=mlp", "network.width=32", "model.latent_dim=2", "optim.lr=1e-3",
@@ -97,7 +97,7 @@ def trials(methods: list[str]) -> list[Any]:
 
 def points(run: Run) -> tuple[Modes, float]:
     """Modes of 2,500 generated points, and their sliced Wasserstein distance from as many real ones."""
-    generated = run.engine.generate(run.model.latents(Noise(5, run.device), 2500)).flatten(1)
+    generated = run.sampler(run.model.inputs(Noise(5, run.device), 2500)).flatten(1)
     real = torch.from_numpy(run.real.images[:2500]).flatten(1)
     directions = random_directions(Noise(6, run.device), 200, 2)
     modes = captured(generated, torch.from_numpy(run.real.centres), run.real.reach, within=1)
@@ -122,17 +122,12 @@ def test_all_modes_of_the_ring_and_a_third_of_the_distance(
 
 
 def distance(run: Run) -> float:
-    def sampler(count: int) -> Tensor:
-        return to_uint8(run.engine.generate(run._latents("scored", count)))
-
-    assert run.evaluator is not None
-    return run.evaluator(sampler).values["fd_lenet"]
+    return run.evaluations(run.sampler).values["fd_lenet"]
 
 
 def error(run: Run) -> float:
-    real = run._real(300)
-    decoded = run.engine.reconstruct(real)
-    return 0.0 if decoded is None else float((decoded - real).square().mean())
+    panels = run.sampler.panels(Inputs(images=real(run, 300)))
+    return float((panels["reconstruction"] - panels["image"]).square().mean()) if panels else 0.0
 
 
 @pytest.mark.parametrize(("method", "seed"), trials([method for method, *_ in ON_DIGITS]))

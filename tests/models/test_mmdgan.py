@@ -31,8 +31,8 @@ def built(compose: Any, *overrides: str) -> tuple[Any, Step]:
     noise = Noise(1, torch.device("cpu"))
     step = Step(0, 0.0, noise, lambda: Batch(images), 6)
     config.model.latents = lambda noise, n: noise.normal(n, config.model.latent_dim).double()
-    config.model.prepare(step)
-    step.repeat = config.model.discriminator_steps - 1  # the one that sees the prepared fakes
+    config.model.shared_fakes(step)
+    step.repeat = config.model.discriminator_steps - 1  # the one that sees the generator's fakes
     return config.model, step
 
 

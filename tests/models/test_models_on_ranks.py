@@ -34,9 +34,6 @@ def gradients(name: str) -> Results:
     step = Step(0, 0.0, Noise(1, torch.device("cpu")), lambda: batch, len(batch.images))
     results = {}
     for phase in model.phases():
-        if phase.prepare is not None:
-            phase.prepare(step)
-    for phase in model.phases():
         parameters = [p for network in phase.updates for p in networks[network].parameters()]
         found = torch.autograd.grad(sum(phase.loss(step).values()), parameters, retain_graph=True)
         flat = torch.cat([gradient.flatten() for gradient in found])

@@ -8,12 +8,13 @@ from typing import Any
 
 import pytest
 import torch
-from model_helpers import a_step, built, gradients, replace, same_noise, updates
+from model_helpers import a_step, built, gradients, real, replace, same_noise, updates
 from torch.distributions import Bernoulli, Normal, kl_divergence
 
 from gan_experiments.errors import UserError
 from gan_experiments.models.autoencoder import divergence_from_prior, draw, posterior
 from gan_experiments.training.run import Run
+from gan_experiments.types import Inputs
 
 
 def test_divergence_of_a_known_posterior() -> None:
@@ -98,8 +99,11 @@ def test_encodes_to_the_posteriors_mean_and_reconstructs_from_it(compose: Any) -
     networks = {"encoder": model.encoder, "generator": model.generator}
     images = a_step().batch.images
     codes = model.encode(networks, images)
-    assert torch.equal(codes, model.encoder(images)[:, :3])
-    assert torch.equal(model.reconstruct(networks, images), model.generator(codes))
+    assert torch.equal(codes.z, model.encoder(images)[:, :3])
+    panels = model.panels(networks, Inputs(images=images))
+    assert list(panels) == ["image", "reconstruction"]
+    assert torch.equal(panels["image"], images)
+    assert torch.equal(panels["reconstruction"], model.generator(codes.z))
 
 
 def test_a_perfect_posterior_costs_nothing(compose: Any) -> None:
@@ -116,11 +120,12 @@ def test_reconstructions_are_recorded_in_pairs(compose: Any, tmp_path: Path) -> 
         "reconstructions_00000004.png",
         "step_00000004.png",
     ]
-    real = run._real(3)
-    decoded = run.engine.reconstruct(real)
-    assert decoded is not None
-    assert decoded.shape == real.shape
-    assert torch.equal(decoded, run.model.reconstruct(run.engine.ema, real))
+    images = real(run, 3)
+    panels = run.sampler.panels(Inputs(images=images))
+    assert torch.equal(panels["image"], images)
+    expected = run.model.panels(run.engine.ema, Inputs(images=images))
+    assert torch.equal(panels["reconstruction"], expected["reconstruction"])
+    assert not panels["reconstruction"].requires_grad
 
 
 def test_works_in_bf16(compose: Any, tmp_path: Path) -> None:
@@ -147,11 +152,11 @@ def test_learns_to_reconstruct_digits(seed: int, compose: Any, tmp_path: Path) -
         f"seed={seed}",
     )
     run = Run(config, tmp_path, record)
-    real = run._real(200)
+    images = Inputs(images=real(run, 200))
 
     def error() -> float:
-        decoded = run.model.reconstruct(run.networks, real)
-        return float((decoded.detach() - real).square().mean())
+        panels = run.model.panels(run.networks, images)
+        return float((panels["reconstruction"].detach() - panels["image"]).square().mean())
 
     untrained = error()
     for _ in range(200):

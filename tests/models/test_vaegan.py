@@ -40,8 +40,8 @@ def test_terms_are_the_papers(model: Any) -> None:
     )
     expected = {
         "reconstruction": 0.25 * likelihood,
-        "samples": softplus(-d(samples)).mean(),
-        "decoded": softplus(-d(decoded)).mean(),
+        "samples/adversarial": softplus(-d(samples)).mean(),
+        "decoded/adversarial": softplus(-d(decoded)).mean(),
     }
     assert {k: v.item() for k, v in generator.items()} == pytest.approx(
         {k: v.item() for k, v in expected.items()}

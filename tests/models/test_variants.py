@@ -21,7 +21,7 @@ def built(compose: Any, *overrides: str) -> tuple[Gan, Step]:
     config.model.build(config.network, config.loss, ImageShape(1, 8))
     images = torch.rand(6, 1, 8, 8, generator=torch.Generator().manual_seed(3)) * 2 - 1
     step = Step(0, 0.0, Noise(1, torch.device("cpu")), lambda: Batch(images), 6)
-    config.model.prepare(step)
+    config.model.shared_fakes(step)
     return config.model, step
 
 

@@ -12,7 +12,8 @@ from torch import Tensor, nn
 from torch.nn.utils.parametrize import is_parametrized
 
 from gan_experiments.errors import UserError
-from gan_experiments.networks import DCGAN, MLP, SNDCGAN, Discriminator, LinearHead, Network, Norm, ResNet
+from gan_experiments.heads.linear import LinearHead
+from gan_experiments.networks import DCGAN, MLP, SNDCGAN, Discriminator, Network, Norm, ResNet
 from gan_experiments.noise import Noise
 from gan_experiments.penalties import R1
 from gan_experiments.types import ImageShape

@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from gan_experiments.networks import MLP, LinearHead, Norm
+from gan_experiments.heads.linear import LinearHead
+from gan_experiments.networks import MLP, Norm
 from gan_experiments.networks.layers import BatchNorm, normal_init, normalization, spectrally_normalized
 from gan_experiments.types import ImageShape
 

@@ -7,7 +7,7 @@ from torch import Tensor, nn
 from gan_experiments.errors import UserError
 from gan_experiments.noise import Noise
 from gan_experiments.penalties import R1, R2, Dragan, GradientPenalty, Penalty, RmsGradientPenalty
-from gan_experiments.penalties.gradient import GradientTerm
+from gan_experiments.penalties.base import WeightedTerm
 
 GP = GradientPenalty(weight=10.0, every=1, target=1.0)
 SHAPE = (5, 2, 3, 3)
@@ -102,7 +102,7 @@ def test_dragan_moves_real_images_by_half_their_deviation_at_most(noise: Noise) 
 
 @pytest.mark.parametrize(("kind", "side"), [(R1, 0), (R2, 1)])
 def test_r1_and_r2_of_a_quadratic_critic_in_closed_form(
-    kind: type[GradientTerm], side: int, batches: tuple[Tensor, Tensor], noise: Noise
+    kind: type[WeightedTerm], side: int, batches: tuple[Tensor, Tensor], noise: Noise
 ) -> None:
     matrix = torch.randn(18, 18, generator=torch.Generator().manual_seed(2), dtype=torch.float64)
     matrix = (matrix + matrix.T).requires_grad_()

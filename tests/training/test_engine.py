@@ -11,14 +11,17 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from gan_experiments.config import Length
 from gan_experiments.errors import RunError
-from gan_experiments.models import Model, Phase, Prior, Step
+from gan_experiments.models import LatentModel, Phase, Prior, Step
 from gan_experiments.noise import Noise
 from gan_experiments.training.device import Gpu, Kind, Precision
 from gan_experiments.training.engine import Engine
 from gan_experiments.training.optim import Schedule, Sgd
 from gan_experiments.training.run import Run
 from gan_experiments.types import Batch
+
+TEN = Length(10)
 
 
 class Weight(nn.Module):
@@ -28,12 +31,15 @@ class Weight(nn.Module):
 
 
 @dataclass
-class Toy(Model):
+class Toy(LatentModel):
     """Two numbers: `left` follows 3 * left + left * right (as first phase), `right` follows left * right."""
 
     def __post_init__(self) -> None:
         self.calls: list[str] = []
         self.left, self.right = Weight(1.0), Weight(2.0)
+
+    def build(self, network: Any, loss: Any, shape: Any) -> dict[str, nn.Module]:
+        return {"left": self.left, "right": self.right}
 
     def phases(self) -> list[Phase]:
         return [
@@ -46,23 +52,19 @@ class Toy(Model):
 
     def first(self, step: Step) -> dict[str, Tensor]:
         self.calls.append(f"first {step.repeat} {step.batch.images.item():.0f}")
-        assert self.left.value.requires_grad
-        assert not self.right.value.requires_grad
         return {"linear": 3 * self.left.value, "product": self.left.value * self.right.value}
 
     def second(self, step: Step) -> dict[str, Tensor]:
         self.calls.append(f"second {step.repeat} {step.batch.images.item():.0f}")
-        assert self.right.value.requires_grad
-        assert not self.left.value.requires_grad
         return {"product": self.left.value * self.right.value}
 
 
-def toy_engine(model: Toy, lr: float = 0.1, ema: float = 0.5) -> Engine:
+def toy_engine(model: Toy, lr: float = 0.1, ema: float = 0.5, length: Length = TEN) -> Engine:
     batches = iter(range(1000))
     cpu = torch.device("cpu")
     return Engine(
         model,
-        {"left": model.left, "right": model.right},
+        model.build(None, None, None),
         Sgd(
             lr=lr,
             discriminator_lr=None,
@@ -76,7 +78,7 @@ def toy_engine(model: Toy, lr: float = 0.1, ema: float = 0.5) -> Engine:
         lambda: Batch(torch.tensor([float(next(batches))])),
         Noise(0, cpu),
         batch_size=1,
-        steps=10,
+        length=length,
         ema=ema,
     )
 
@@ -85,13 +87,75 @@ def toy() -> Toy:
     return Toy(latent_dim=1, prior=Prior.normal)
 
 
-def test_order_of_updates_batches_and_freezing() -> None:
+def test_order_of_updates_and_batches() -> None:
     model = toy()
     engine = toy_engine(model)
     engine.iterate()
     # A fresh batch for each repeat; the second phase shares the first's last one.
     assert model.calls == ["first 0 0", "after", "first 1 1", "after", "second 0 1"]
     assert engine.images_seen == 2
+
+
+def test_a_phase_computes_the_gradients_of_its_own_networks_alone() -> None:
+    model = toy()
+    update, seen = Engine._update, []
+    engine = toy_engine(model)
+
+    def watch(phase: Phase, step: Step) -> None:
+        update(engine, phase, step)
+        seen.append(
+            [None if p.grad is None else p.grad.item() for p in (model.left.value, model.right.value)]
+        )
+
+    engine._update = watch  # type: ignore[method-assign]
+    engine.iterate()
+    # d/dleft = 3 + right twice, and only then d/dright = left, which is 1 - 2 * 0.1 * 5.
+    assert seen == [[5, None], [5, None], [5, pytest.approx(0, abs=1e-6)]]
+
+
+@pytest.mark.parametrize(("rate", "expected"), [("generator", 0.9), ("discriminator", 0.5)])
+def test_a_phases_rate_is_the_one_that_it_names(rate: str, expected: float) -> None:
+    model = toy()
+    engine = toy_engine(model)
+    engine.optim.lr, engine.optim.discriminator_lr = 0.02, 0.1
+    engine.phases = [Phase("first", ("left",), model.first, rate=rate)]
+    engine.iterate()
+    assert model.left.value.item() == pytest.approx(expected)  # 1 - lr * (3 + 2)
+    assert model.right.value.item() == 2
+
+
+def test_what_phases_share_is_made_once_by_the_first_that_asks() -> None:
+    made = []
+
+    def make() -> Tensor:
+        made.append(len(made))
+        return torch.tensor(float(len(made)))
+
+    step = Step(0, 0.0, Noise(0, torch.device("cpu")), lambda: Batch(torch.zeros(1)), 1)
+    assert [step.once("fakes", make).item() for _ in range(3)] == [1, 1, 1]
+    assert step.once("others", make).item() == 2
+    assert made == [0, 1]
+
+
+def test_progress_is_the_share_of_steps_or_of_images() -> None:
+    seen: list[float] = []
+
+    class Watching(Toy):
+        def second(self, step: Step) -> dict[str, Tensor]:
+            seen.append(step.progress)
+            return super().second(step)
+
+    engine = toy_engine(Watching(latent_dim=1, prior=Prior.normal), length=Length(4))
+    for _ in range(4):
+        engine.iterate()
+    assert seen == [0, 0.25, 0.5, 0.75]
+    assert engine.progress == 1
+    seen.clear()
+    engine = toy_engine(Watching(latent_dim=1, prior=Prior.normal), length=Length(4, images=10))
+    while engine.progress < 1:
+        engine.iterate()
+    assert seen == [0, 0.2, 0.4, 0.6, 0.8]  # two images in a step
+    assert (engine.step, engine.images_seen) == (5, 10)
 
 
 def test_values_after_one_iteration() -> None:
@@ -175,31 +239,12 @@ def test_every_phase_moves_only_its_networks(compose: Any, tmp_path: Path) -> No
     for phase in list(engine.phases):
         engine.phases = [phase]
         before = {n: [p.detach().clone() for p in net.parameters()] for n, net in engine.networks.items()}
-        if phase.name == "discriminator":  # what it needs from the generator's preparation
-            phase.prepare = run.model.prepare
         engine.iterate()
         for name, network in engine.networks.items():
             moved = any(
                 not torch.equal(a, b) for a, b in zip(before[name], network.parameters(), strict=True)
             )
             assert moved == (name in phase.updates), (phase.name, name)
-
-
-def test_generating_leaves_training_as_it_was(compose: Any, tmp_path: Path) -> None:
-    config, record = compose("model=dcgan")
-    run = Run(config, tmp_path, record)
-    run.engine.iterate()
-    before = {k: v.clone() for k, v in run.networks["generator"].state_dict().items()}
-    rng = torch.get_rng_state()
-    noise = run.engine.noise.state_dict()
-    images = run.engine.generate(torch.randn(5, 100, generator=torch.Generator().manual_seed(0)))
-    assert images.shape == (5, 1, 32, 32)
-    assert not images.requires_grad
-    assert run.networks["generator"].training
-    after = run.networks["generator"].state_dict()
-    assert all(torch.equal(before[k], after[k]) for k in before)
-    assert torch.equal(rng, torch.get_rng_state())
-    assert torch.equal(noise, run.engine.noise.state_dict())
 
 
 def test_bf16_keeps_weights_and_scores_in_float32(compose: Any, tmp_path: Path) -> None:

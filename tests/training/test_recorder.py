@@ -7,7 +7,15 @@ from pathlib import Path
 import pytest
 import torch
 
-from gan_experiments.training.recorder import clock, flatten, grid_of, jsonable, to_uint8, write_json
+from gan_experiments.training.recorder import (
+    clock,
+    columns_of,
+    flatten,
+    grid_of,
+    jsonable,
+    to_uint8,
+    write_json,
+)
 
 
 def test_flatten_names_settings_with_dots() -> None:
@@ -41,3 +49,13 @@ def test_grid_is_near_square_and_in_range() -> None:
     grid = grid_of(torch.full((10, 1, 4, 4), 2.0))
     assert grid.shape == (3, 3 * 5 + 1, 4 * 5 + 1)
     assert grid.max() == 1
+
+
+@pytest.mark.parametrize(("count", "across"), [(1, 1), (2, 1), (5, 2), (32, 4)])
+def test_panels_stand_side_by_side_in_a_near_square(count: int, across: int) -> None:
+    grey, colour = torch.full((count, 1, 4, 4), -1.0), torch.ones(count, 3, 4, 4)
+    grid = columns_of({"source": grey, "output": colour})
+    rows = -(-count // across)
+    assert grid.shape == (3, rows * 5 + 1, 2 * across * 5 + 1)
+    assert grid[:, 1:5, 1:5].max() == 0
+    assert grid[:, 1:5, 6:10].min() == 1

@@ -18,8 +18,6 @@ from gan_experiments.models import Gan
 from gan_experiments.training import checkpoint
 from gan_experiments.training.run import Run
 
-MODELS = sorted(file.stem for file in (tiny.CONF / "model").glob("[!_]*.yaml"))
-
 
 def same(left: Any, right: Any) -> bool:
     if isinstance(left, torch.Tensor):
@@ -36,7 +34,7 @@ def state(folder: Path) -> dict[str, Any]:
     return {key: loaded[key] for key in ("engine", "loader", "rng")}
 
 
-@pytest.mark.parametrize("model", MODELS)
+@pytest.mark.parametrize("model", tiny.MODELS)
 def test_half_and_half_are_the_whole(model: str, compose: Any, tmp_path: Path) -> None:
     half = 20 if model in ("gan", "dcgan", "wgan", "wgan_gp", "gan_gp", "sngan", "san") else 4
     settings = [

@@ -14,7 +14,7 @@ from gan_experiments.errors import UserError
 from gan_experiments.training.restore import Restored
 from gan_experiments.training.run import Run
 from gan_experiments.training.views import ImageView, PointView, view
-from gan_experiments.types import ImageShape
+from gan_experiments.types import ImageShape, Inputs
 
 
 @pytest.mark.parametrize("data", ["ring", "grid", "gaussian1d", "mixture1200"])
@@ -35,7 +35,7 @@ def test_a_run_on_points(data: str, compose: Any, tmp_path: Path) -> None:
 
     restored = Restored(tmp_path / "checkpoints" / "last.pt", torch.device("cpu"))
     assert restored.shape == config.data.shape
-    points = restored.generate(restored.latents(5, 0) * 1e3)
+    points = restored.generate(Inputs(restored.feed(0).take(5).z * 1e3))
     assert points.shape == (5, config.data.channels, 1, 1)
     assert points.abs().max() > 1  # no tanh
 

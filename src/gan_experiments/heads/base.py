@@ -61,7 +61,7 @@ class Head(ABC):
     def build(self, features: int, classes: int, spectral: bool) -> HeadLayer:
         """`spectral`: the discriminator's layers are spectrally normalised, and so is the head if it can be."""
 
-    def check(self, loss: Loss) -> None:
+    def check(self, loss: Loss) -> None:  # noqa: B027  (most take any loss)
         """Raise UserError for a loss that this head cannot train with."""
 
 

@@ -143,7 +143,7 @@ class Model(ABC):
         """What a checkpoint must keep besides networks and optimisers (tensors and numbers)."""
         return {}
 
-    def load_state(self, state: dict[str, Any]) -> None:
+    def load_state(self, state: dict[str, Any]) -> None:  # noqa: B027  (most have no state)
         """Take back what `state` gave."""
 
     def differentiates_twice(self) -> bool:

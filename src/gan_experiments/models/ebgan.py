@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from omegaconf import MISSING
@@ -25,6 +26,7 @@ class AutoencodingGan(Gan):
     """
 
     code_dim: int = MISSING
+    head: Any = None  # the method makes the last layer itself
 
     uses_loss = False
     has_head = False

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from functools import partial
+from typing import Any
 
 import torch
 from omegaconf import MISSING
@@ -28,6 +29,7 @@ class CodeGan(Gan):
     """
 
     code_dim: int = MISSING
+    head: Any = None  # the method makes the last layer itself
 
     uses_loss = False
     has_head = False

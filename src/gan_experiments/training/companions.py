@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import dataclasses
+from collections.abc import Iterable
 
 from gan_experiments import data as data_sets
 from gan_experiments import models
@@ -10,19 +10,26 @@ from gan_experiments.data import Data
 from gan_experiments.errors import UserError
 from gan_experiments.models import Model
 
-SENTENCES = {
-    "sources": "this model translates between two image domains, and data={} has one. Data with two domains: {}",
-    "pairs": "this model learns from pairs of images, and data={} has none. Data with pairs: {}",
-    "labels": "this model draws images of a given class, and data={} has no labels here. Data with labels: {}",
-}
-
 
 def check_companions(model: Model, data: Data) -> None:
     """Raise UserError, before anything is read or built, for data that lacks what the model needs, or has two
     domains where the model draws images of one."""
-    for need, sentence in SENTENCES.items():
-        if need in model.needs - data.provides:
-            raise UserError(sentence.format(data.option, ", ".join(_data_with(need))))
+    missing = model.needs - data.provides
+    if "sources" in missing:
+        raise UserError(
+            f"this model translates between two image domains, and data={data.option} has one. "
+            f"Data with two domains: {_names(kind for kind in _sets() if kind.domains == 2)}"
+        )
+    if "pairs" in missing:
+        raise UserError(
+            f"this model learns from pairs of images, and data={data.option} has none. "
+            f"Data with pairs: {_names(kind for kind in _sets() if kind.paired)}"
+        )
+    if "labels" in missing:
+        raise UserError(
+            f"this model draws images of a given class, and data={data.option} has no labels here; "
+            f"choose data with labels (digits, mnist, cifar10, ...)"
+        )
     if "sources" in data.provides - model.needs:
         raise UserError(
             f"data={data.option} has two image domains, and this model draws images of one from latents. "
@@ -30,10 +37,12 @@ def check_companions(model: Model, data: Data) -> None:
         )
 
 
-def _data_with(need: str) -> list[str]:
-    """The data sets that have it, by their names on the command line."""
-    kinds = [kind for kind in vars(data_sets).values() if isinstance(kind, type) and issubclass(kind, Data)]
-    return sorted({kind.option for kind in kinds if need in kind.offers})
+def _sets() -> list[type[Data]]:
+    return [kind for kind in vars(data_sets).values() if isinstance(kind, type) and issubclass(kind, Data)]
+
+
+def _names(kinds: Iterable[type[Data]]) -> str:
+    return ", ".join(sorted(kind.option for kind in kinds))
 
 
 def _translators() -> list[str]:

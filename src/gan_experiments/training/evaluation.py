@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import dataclasses
 import math
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,11 +11,9 @@ import torch
 from torch import Tensor
 
 from gan_experiments.data import Data, ImageSet
-from gan_experiments.errors import UserError
 from gan_experiments.metrics import Evaluation, Evaluator, Metrics, NoMetrics, pairs
 from gan_experiments.models import Feed, Model
 from gan_experiments.training.sampler import Sampler
-from gan_experiments.types import Inputs
 
 
 class Samples:
@@ -70,10 +66,7 @@ class Evaluations:
         if isinstance(metrics, NoMetrics):
             return
         translates = "sources" in model.needs
-        if translates:
-            real = data.uncropped().load("train", root)  # of the size that is generated
-        elif real is None:
-            real = data.load("train", root)
+        real = real or data.load("train", root)
         wanted = metrics.needs_held_out and "test" in data.splits()
         held_out = data.load("test", root) if wanted or translates else None
         for direction in model.translations:

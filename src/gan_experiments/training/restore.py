@@ -13,8 +13,8 @@ from torch import Tensor, nn
 
 from gan_experiments.components import find
 from gan_experiments.config import Config
-from gan_experiments.errors import UserError
 from gan_experiments.data.transforms import Pixels
+from gan_experiments.errors import UserError
 from gan_experiments.models import Feed, LatentModel, Model
 from gan_experiments.training import checkpoint
 from gan_experiments.training.device import Gpu

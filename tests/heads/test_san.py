@@ -1,13 +1,13 @@
-from __future__ import annotations
+"""SAN's layer alone: what its scores are, which half trains what, and where omega ends up."""
 
-import math
+from __future__ import annotations
 
 import pytest
 import torch
 from torch import Tensor, nn
 
+from gan_experiments.heads.san import SanHead
 from gan_experiments.losses import Hinge, Minimax, NonSaturating, SoftplusLeastSquares, Wasserstein
-from gan_experiments.networks import Discriminator, LinearHead, SanHead, Trunk
 
 FEATURES = 12
 
@@ -82,7 +82,7 @@ def test_the_gradient_of_the_direction_part_is_tangent_to_the_sphere(
         assert abs((gradient @ head.omega).item()) < 1e-12
 
 
-def test_normalize_returns_to_the_sphere_and_keeps_the_scores() -> None:
+def test_the_constraint_returns_to_the_sphere_and_keeps_the_scores() -> None:
     torch.manual_seed(0)
     head, h = SanHead(4096), torch.randn(5, 4096)
     optimizer = torch.optim.Adam(head.parameters(), lr=0.1, betas=(0.0, 0.9))
@@ -93,7 +93,7 @@ def test_normalize_returns_to_the_sphere_and_keeps_the_scores() -> None:
         optimizer.step()
         assert abs(head.omega.double().norm().item() - 1) > 0.1
         scores = head(h)
-        head.normalize()
+        head.constrain()
         assert abs(head.omega.double().norm().item() - 1) < 1e-6
         torch.testing.assert_close(head(h), scores)
 
@@ -106,7 +106,7 @@ def test_the_best_direction_for_fixed_features_joins_the_means(
         optimizer.zero_grad()
         direction_loss(Wasserstein(), head, *features).backward()
         optimizer.step()
-        head.normalize()
+        head.constrain()
     gap = features[0].mean(0) - features[1].mean(0)
     torch.testing.assert_close(head.omega.detach(), gap / gap.norm(), atol=1e-6, rtol=0)
 
@@ -141,30 +141,20 @@ def test_inside_the_hinges_margin_both_parts_together_are_the_linear_loss(
         torch.testing.assert_close(ours, theirs)
 
 
-@pytest.mark.parametrize(
-    "make",
-    [lambda: LinearHead(FEATURES), lambda: LinearHead(FEATURES, spectral=True), lambda: SanHead(FEATURES)],
-)
-def test_heads_score_in_full_precision_under_autocast(make: object) -> None:
+@pytest.mark.parametrize("loss", [Wasserstein(), Hinge(), NonSaturating(0.0)], ids=lambda x: type(x).__name__)
+@pytest.mark.parametrize("classes", [0, 3])
+def test_terms_are_the_loss_of_the_function_and_the_direction_part(loss: Wasserstein, classes: int) -> None:
     torch.manual_seed(0)
-    head: nn.Module = make().eval()  # type: ignore[operator]
-    trunk = Trunk(nn.Linear(FEATURES, FEATURES), FEATURES)
-    h = torch.randn(6, FEATURES)
-    expected = head(h)
-    with torch.autocast("cpu", torch.bfloat16):
-        assert trunk(h).dtype == torch.bfloat16
-        assert torch.equal(head(h), expected)
-        assert Discriminator(trunk, head).features(h).dtype == torch.float32
-        scores = Discriminator(trunk, head)(h)
-    assert scores.shape == (6,)
-    assert scores.dtype == torch.float32
-
-
-def test_the_linear_head() -> None:
-    torch.manual_seed(0)
-    head, h = LinearHead(FEATURES), torch.randn(6, FEATURES)
-    torch.testing.assert_close(head(h), h @ head.linear.weight[0] + head.linear.bias)
-    assert LinearHead(FEATURES, bias=False).linear.bias is None
-    spectral = LinearHead(FEATURES, spectral=True)
-    assert spectral.linear.weight.norm().item() == pytest.approx(1)
-    assert math.isclose(spectral(torch.zeros(1, FEATURES)).item(), spectral.linear.bias.item())
+    head, labels = SanHead(FEATURES, classes).double(), torch.arange(9) % 3 if classes else None
+    real, fake = torch.randn(2, 9, FEATURES, dtype=torch.float64).unbind()
+    rows = head.direction() if classes == 0 else head.direction()[labels]
+    scale = head.scale if classes == 0 else head.scale[labels]
+    scores = [scale * (features * rows).sum(-1) for features in (real, fake)]
+    weights = [loss.direction_weight(part) for part in scores]
+    means = [(w * f).sum() / w.sum() for w, f in zip(weights, scores, strict=True)]
+    terms = head.terms(loss, real, fake, labels)
+    expected = {"adversarial": loss.discriminator(*scores), "direction": means[1] - means[0]}
+    torch.testing.assert_close(terms.losses, expected)
+    torch.testing.assert_close([terms.real, terms.fake], scores)
+    generator = head.generator_terms(loss, fake, labels)
+    torch.testing.assert_close(generator, {"adversarial": loss.generator(scores[1])})

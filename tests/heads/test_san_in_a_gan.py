@@ -8,25 +8,25 @@ import pytest
 import torch
 
 from gan_experiments.errors import UserError
-from gan_experiments.models import San, Step
-from gan_experiments.networks import SanHead
+from gan_experiments.heads.san import SanHead, weighted_mean
+from gan_experiments.models import Gan, Step
 from gan_experiments.noise import Noise
 from gan_experiments.types import Batch, ImageShape
 
 LOSSES = ["hinge", "wasserstein", "minimax", "non_saturating", "softplus_least_squares"]
 
 
-def built(compose: Any, *overrides: str) -> tuple[San, Step]:
+def built(compose: Any, *overrides: str) -> tuple[Gan, Step]:
     config, _ = compose("model=san", "network=mlp", "model.discriminator_norm=none", *overrides)
     torch.manual_seed(0)
     config.model.build(config.network, config.loss, ImageShape(1, 8))
     images = torch.rand(6, 1, 8, 8, generator=torch.Generator().manual_seed(3)) * 2 - 1
     step = Step(0, 0.0, Noise(1, torch.device("cpu")), lambda: Batch(images), 6)
-    config.model.prepare(step)
+    config.model.shared_fakes(step)
     return config.model, step
 
 
-def gradients(model: San, loss: torch.Tensor) -> dict[str, Any]:
+def gradients(model: Gan, loss: torch.Tensor) -> dict[str, Any]:
     named = dict(model.discriminator.named_parameters())
     found = torch.autograd.grad(loss, list(named.values()), allow_unused=True, retain_graph=True)
     return dict(zip(named, found, strict=True))
@@ -94,9 +94,9 @@ def test_wasserstein_direction_converges_to_the_difference_of_mean_features(comp
     optimizer = torch.optim.SGD([head.omega], lr=0.2 / float((real.mean(0) - fake.mean(0)).norm()))
     for _ in range(300):
         optimizer.zero_grad()
-        loss = model.weighted_mean(head.split(fake)[1]) - model.weighted_mean(head.split(real)[1])
+        loss = weighted_mean(model.loss, head.split(fake)[1]) - weighted_mean(model.loss, head.split(real)[1])
         loss.backward()
         optimizer.step()
-        head.normalize()
+        head.constrain()
     best = torch.nn.functional.normalize(real.mean(0) - fake.mean(0), dim=0)
     assert float(head.omega.detach() @ best) == pytest.approx(1.0, abs=1e-4)

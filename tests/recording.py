@@ -1,0 +1,35 @@
+"""Writes what checkpoints of today say of themselves, for models that have no record yet: `python tests/recording.py`.
+
+A record in tests/records/ stays as it is: checkpoints of its day are to be read by every later version.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import tiny
+from gan_experiments.training.restore import describe
+
+RECORDS = Path(__file__).resolve().parent / "records"
+SETTINGS = ["data.image_size=16", "paths.data=data", "paths.outputs=outputs"]
+
+
+def record_of(model: str) -> dict[str, Any]:
+    """The settings of a tiny run, and what its checkpoints say is to be built of them."""
+    config, record = tiny.compose(f"model={model}", *SETTINGS)
+    return {"record": record, "describe": describe(config)}
+
+
+def main() -> None:
+    RECORDS.mkdir(exist_ok=True)
+    for model in tiny.MODELS:
+        path = RECORDS / f"{model}.json"
+        if not path.exists():
+            path.write_text(json.dumps(record_of(model), indent=1) + "\n")
+            print(path)
+
+
+if __name__ == "__main__":
+    main()
