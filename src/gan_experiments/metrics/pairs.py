@@ -19,7 +19,7 @@ def figures(outputs: Tensor, targets: Tensor) -> dict[str, float]:
     Wang et al. 2004, Gaussian window of 11 pixels, mean over channels.
     """
     parts = []
-    for some in zip(outputs.split(BATCH), targets.split(BATCH), strict=True):
+    for some in zip(torch.split(outputs, BATCH), torch.split(targets, BATCH), strict=True):
         output, target = (to_uint8(images)[0].double() for images in some)
         difference = output - target
         error = difference.square().flatten(1).mean(1)
