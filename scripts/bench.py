@@ -2,12 +2,14 @@
 
     python scripts/bench.py                                # every model x network at MNIST's and CIFAR's shape
     python scripts/bench.py --cases dcgan:dcgan san:resnet --shapes cifar --precision bf16 --rounds 9
+    python scripts/bench.py --cases cyclegan:cyclegan pix2pix:unet --shapes 64 --batch-size 1 network.width=32
 
 The plain loop is what most public code does: fp32, NCHW, a DataLoader that decodes, converts and normalises image by
 image, fakes generated anew for each network, gradients of the discriminator's weights in the generator's step too, the
 optimiser as torch gives it by default, resizing and convolution one after the other, a loss fetched every step. Both
 compute the same networks, losses and penalties. Each runs in a process of its own, in turns, so that the ratio holds
-when the machine's speed drifts. Images are random bytes: only their shape matters.
+when the machine's speed drifts. Images are random bytes: only their shape matters. The plain loops that translate are
+in plain_translation.py.
 """
 
 from __future__ import annotations
@@ -32,6 +34,7 @@ from torch.nn import functional as F
 from torch.utils.data import DataLoader, Dataset
 from torchvision import transforms
 
+import plain_translation
 from gan_experiments.cli.composing import built, composed
 from gan_experiments.config import Config
 from gan_experiments.models import Gan
@@ -39,23 +42,30 @@ from gan_experiments.networks.resampling import DownConv2d, UpConv2d
 from gan_experiments.noise import Noise
 from gan_experiments.training.run import Run
 
-SHAPES = {"mnist": (1, 28), "cifar": (3, 32)}
+SHAPES = {"mnist": (1, 28), "cifar": (3, 32), "64": (3, 64), "128": (3, 128)}
+SIMPLE = ["mnist", "cifar"]  # those that are measured unless others are asked for
 MODELS = ["gan", "dcgan", "wgan", "wgan_gp", "gan_gp", "sngan", "san"]
 NETWORKS = ["mlp", "dcgan", "sndcgan", "resnet"]
+TRANSLATORS = {"cyclegan": "domain_folders", "pix2pix": "paired_folders"}  # with the data that they are given
 
 
 def compose(model: str, network: str, shape: str, arguments: argparse.Namespace, folder: str) -> Config:
     channels, size = SHAPES[shape]
-    images = np.random.default_rng(0).integers(0, 256, (2048, size, size, channels), dtype=np.uint8)
-    np.savez(f"{folder}/images.npz", train_images=images)
+    if model in TRANSLATORS:
+        plain_translation.write_pictures(Path(folder), size)
+        own = [f"data={TRANSLATORS[model]}", f"data.path={folder}"]
+    else:
+        images = np.random.default_rng(0).integers(0, 256, (2048, size, size, channels), dtype=np.uint8)
+        np.savez(f"{folder}/images.npz", train_images=images)
+        own = ["data=npz", f"data.path={folder}/images.npz", "data.num_classes=0"]
+        own.append(f"model.discriminator_steps={arguments.discriminator_steps}")
     config = built(
         composed(
             [
-                f"model={model}", f"network={network}", "data=npz", f"data.path={folder}/images.npz",
-                f"data.channels={channels}", f"data.image_size={size}", "data.num_classes=0", "metrics=none",
+                f"model={model}", f"network={network}", *own, "metrics=none", f"paths.data={folder}",
+                f"data.channels={channels}", f"data.image_size={size}",
                 f"train.batch_size={arguments.batch_size}", f"gpu={arguments.gpu}",
-                f"gpu.precision={arguments.precision}", f"model.discriminator_steps={arguments.discriminator_steps}",
-                *arguments.overrides,
+                f"gpu.precision={arguments.precision}", *arguments.overrides,
             ]
         )
     )  # fmt: skip
@@ -180,14 +190,15 @@ def serve(
     with tempfile.TemporaryDirectory() as folder:
         config = compose(model, network, shape, arguments, folder)
         device = config.gpu.resolve()
-        images = config.data.load("train", Path(folder)).images
         before = resident_peak(reset=True)
         if kind == "ours":
             run = Run(config, Path(folder), {})
             step = run.engine.iterate
+        elif model in TRANSLATORS:
+            step = plain_translation.steps(config, Path(folder))
         else:
             textbook_layers()
-            step = plain(config, images)
+            step = plain(config, config.data.load("train", Path(folder)).images)
         seconds(step, 2, device)
         while (question := pipe.recv()) is not None:
             if question == "time":
@@ -261,7 +272,7 @@ def main() -> None:
     )
     every = [f"{model}:{network}" for model in MODELS for network in NETWORKS]
     parser.add_argument("--cases", nargs="+", default=every, metavar="MODEL:NETWORK")
-    parser.add_argument("--shapes", nargs="+", default=list(SHAPES), choices=SHAPES)
+    parser.add_argument("--shapes", nargs="+", default=SIMPLE, choices=SHAPES)
     parser.add_argument("--batch-size", type=int, default=64)
     parser.add_argument("--discriminator-steps", type=int, default=1, help="of both loops (default: 1)")
     parser.add_argument("--rounds", type=int, default=5, help="pairs of measurements (default: 5)")

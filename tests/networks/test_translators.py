@@ -8,10 +8,12 @@ from functools import partial
 import pytest
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 from torch.nn.utils.parametrize import is_parametrized
 
 from gan_experiments.errors import UserError
 from gan_experiments.networks import DCGAN, CycleGAN, Norm, TranslationNetwork, Translator, UNet
+from gan_experiments.networks.cyclegan import ImageConv2d
 from gan_experiments.types import ImageShape
 
 FAMILIES = ("cyclegan", "unet")
@@ -193,6 +195,18 @@ def test_a_block_adds_to_what_it_is_given() -> None:
     nn.init.zeros_(convolution.weight)
     x = torch.randn(1, 8, 4, 4)
     torch.testing.assert_close(block(x), x)
+
+
+def test_the_last_convolution_is_an_ordinary_one() -> None:
+    torch.manual_seed(0)
+    layer = ImageConv2d(5, 3, 7).double()
+    x = torch.randn(2, 5, 9, 11, dtype=torch.float64, requires_grad=True)
+    expected = F.conv2d(F.pad(x, [3] * 4, mode="reflect"), layer.weight, layer.bias)
+    torch.testing.assert_close(layer(x), expected)
+    found, right = (
+        torch.autograd.grad(y.square().sum(), [x, *layer.parameters()]) for y in (layer(x), expected)
+    )
+    torch.testing.assert_close(found, right)
 
 
 def test_edges_are_continued_by_reflection() -> None:

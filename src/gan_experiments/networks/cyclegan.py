@@ -7,10 +7,11 @@ from typing import Optional
 
 from omegaconf import MISSING
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from gan_experiments.errors import UserError
 from gan_experiments.networks.base import Generator, normalized
-from gan_experiments.networks.layers import Norm, normal_init, normalization
+from gan_experiments.networks.layers import Norm, at_least_float32, normal_init, normalization
 from gan_experiments.networks.patches import TranslationNetwork
 from gan_experiments.networks.translator import Translator
 from gan_experiments.types import ImageShape
@@ -19,6 +20,28 @@ from gan_experiments.types import ImageShape
 def reflected(before: int, after: int, kernel: int, bias: bool) -> nn.Conv2d:
     """A convolution that keeps the size, of an image continued by reflection."""
     return nn.Conv2d(before, after, kernel, padding=kernel // 2, padding_mode="reflect", bias=bias)
+
+
+class ImageConv2d(nn.Conv2d):
+    """A convolution that keeps the size, to the few channels of an image: (n, c, h, w) to (n, c', h, w), float32.
+
+    Computed column by column of the kernel, k times c' maps that are shifted and added: the same sums, in vectors
+    that c' maps alone would leave mostly empty.
+    """
+
+    def __init__(self, before: int, after: int, kernel: int) -> None:
+        super().__init__(before, after, kernel)
+
+    def forward(self, input: Tensor) -> Tensor:
+        assert self.bias is not None
+        kernel, (height, width) = self.kernel_size[0], input.shape[2:]
+        weight = self.weight.permute(0, 3, 1, 2).reshape(-1, self.in_channels, kernel, 1)
+        columns = F.conv2d(F.pad(input, [kernel // 2] * 4, mode="reflect"), weight)
+        parts = at_least_float32(columns).reshape(len(input), -1, kernel, height, width + kernel - 1)
+        total = self.bias.view(-1, 1, 1)
+        for index, column in enumerate(parts.unbind(2)):
+            total = total + column[..., index : index + width]
+        return total
 
 
 class Block(nn.Module):
@@ -72,7 +95,7 @@ class ResidualTranslator(Translator):
                 nn.Sequential(*residual[1:taken]),
             ]
         )
-        image = nn.Sequential(up(4 * width), up(2 * width), reflected(width, target, 7, bias=True))
+        image = nn.Sequential(up(4 * width), up(2 * width), ImageConv2d(width, target, 7))
         self.decoder = Generator(nn.Sequential(*residual[taken:], *image))
         self.feature_channels = (source, 2 * width, 4 * width, 4 * width, 4 * width)
         normalized(self.apply(normal_init), norm)

@@ -7,6 +7,7 @@ from typing import TypeVar
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 from torch.nn.utils.parametrizations import spectral_norm
 
 from gan_experiments import parallel
@@ -39,8 +40,20 @@ def normalization(norm: Norm, channels: int, affine: bool = True) -> nn.Module:
     if norm is Norm.layer:
         return nn.GroupNorm(1, channels)
     if norm is Norm.instance:
-        return nn.InstanceNorm2d(channels, affine=affine)
+        return InstanceNorm(channels, affine=affine)
     return nn.Identity()
+
+
+class InstanceNorm(nn.InstanceNorm2d):
+    """Instance normalisation (Ulyanov et al. 2016) of (n, c, h, w), on a CPU by the kernel of group norm.
+
+    With a group for each channel it is the same function, several times faster.
+    """
+
+    def forward(self, input: Tensor) -> Tensor:
+        if input.device.type != "cpu":
+            return super().forward(input)
+        return F.group_norm(input.contiguous(), self.num_features, self.weight, self.bias, self.eps)
 
 
 class BatchNorm(nn.BatchNorm2d):
