@@ -18,9 +18,51 @@ Command = Callable[..., Any]
 TRIED = 100
 CHECK = train.check
 
-VALUES = ["0", "-1", "1", "2", "1e-3", "1e400", "nan", "inf", "-inf", "null", "true", "", "'x'", "[]", "[1,2]", "{}"]
-VALUES += ["{a:1}", "???", "18446744073709551615", "99999999999", "1e10", "${seed}", "${nope}", "${oc.env:NOPE}", "é"]
-VALUES += ["../x", "/dev/null", "a b", "gp", "san", "\\", "'", "1,2", "range(0)", "$", "=", "None", "0x10", "1_000"]
+VALUES = [
+    "0",
+    "-1",
+    "1",
+    "2",
+    "1e-3",
+    "1e400",
+    "nan",
+    "inf",
+    "-inf",
+    "null",
+    "true",
+    "",
+    "'x'",
+    "[]",
+    "[1,2]",
+    "{}",
+]
+VALUES += [
+    "{a:1}",
+    "???",
+    "18446744073709551615",
+    "99999999999",
+    "1e10",
+    "${seed}",
+    "${nope}",
+    "${oc.env:NOPE}",
+    "é",
+]
+VALUES += [
+    "../x",
+    "/dev/null",
+    "a b",
+    "gp",
+    "san",
+    "\\",
+    "'",
+    "1,2",
+    "range(0)",
+    "$",
+    "=",
+    "None",
+    "0x10",
+    "1_000",
+]
 
 
 def leaves(node: DictConfig, prefix: str = "") -> list[str]:

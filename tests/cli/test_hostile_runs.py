@@ -99,12 +99,18 @@ def test_lines_that_are_no_settings_are_refused(
         assert "is not replayed" in result.err, line
 
 
-BOMB = "a: &a [x]\n" + "".join(f"{b}: &{b} [{', '.join(['*' + a] * 10)}]\n" for a, b in zip("abcdefgh", "bcdefghi"))
+BOMB = "a: &a [x]\n" + "".join(
+    f"{b}: &{b} [{', '.join(['*' + a] * 10)}]\n" for a, b in zip("abcdefgh", "bcdefghi")
+)
 FILES = {
     "a mapping": ("overrides.yaml", "{model: san}", "is no list of settings"),
     "numbers": ("overrides.yaml", "[1, 2]", "is no list of settings"),
     "a bomb": ("overrides.yaml", BOMB, "is no list of settings"),
-    "an object": ("overrides.yaml", "!!python/object/apply:os.system ['touch mark']", "cannot be read as YAML"),
+    "an object": (
+        "overrides.yaml",
+        "!!python/object/apply:os.system ['touch mark']",
+        "cannot be read as YAML",
+    ),
     "bytes": ("overrides.yaml", "\x00\x01", "cannot be read as YAML"),
     "deep": ("overrides.yaml", "[" * 5000, "cannot be read as YAML"),
     "large": ("overrides.yaml", "- seed=1\n" * 100_000, "is no file of settings"),
@@ -130,7 +136,9 @@ def test_files_that_are_no_settings_are_refused(
         (run / ".hydra" / name).write_text(whole[name])
 
 
-@pytest.mark.parametrize("name", ["train.log", ".hydra", ".hydra/job.json", "checkpoints", "samples", "summary.json"])
+@pytest.mark.parametrize(
+    "name", ["train.log", ".hydra", ".hydra/job.json", "checkpoints", "samples", "summary.json"]
+)
 def test_links_out_of_the_folder_are_refused(
     name: str, run: Path, gan_train: Command, trainer: Any, tmp_path: Path
 ) -> None:
@@ -155,8 +163,14 @@ def test_a_pipe_in_the_folder_is_refused(run: Path, gan_train: Command, trainer:
 
 
 def test_what_a_run_may_say_is_replayed(gan_train: Command, trainer: Any) -> None:
-    said = ["model=wgan_gp", "optim.lr=3e-4", "+penalty@model.penalties.r1=r1", "~model.penalties.gp", "seed=7"]
-    said += ["experiment=mnist", "metrics=[lenet,lenet]", "loss=hinge", "data.image_size=${data.channels}2"]
+    said = [
+        "model=wgan_gp",
+        "optim.lr=3e-4",
+        "+penalty@model.penalties.r1=r1",
+        "~model.penalties.gp",
+        "seed=7",
+    ]
+    said += ["experiment=mnist", "metrics=[lenet,lenet]", "loss=hinge", "model.latent_dim=${data.image_size}"]
     assert gan_train("hydra.run.dir=run", *said).code == 0
     first = trainer.config
     result = gan_train("resume=run")

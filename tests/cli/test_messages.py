@@ -57,7 +57,19 @@ TYPED = {
     "model.penalties.gp.weight=3": "there is no setting model.penalties.gp. model.penalties has: nothing\n"
     "  Add it with +penalty@model.penalties.gp=gp",
     "+model.penalties.gp.weight=3": "model.penalties has no gp\n  Add it with +penalty@model.penalties.gp=gp",
+    "+model.penalties.gp=gp": "model.penalties has no gp\n  Add it with +penalty@model.penalties.gp=gp",
+    "+penalty=gp": "penalty is part of another option: +penalty@model.penalties.gp=gp",
+    "~metrics": "a run needs metrics: metrics=OPTION (metrics=none)",
+    "~paths": "paths.data has no value; give it as paths.data=FOLDER",
+    "~hydra/job_logging": "~hydra/job_logging: a run cannot do without Hydra's own settings",
+    "hydra.mode=MULTIRUN": "hydra.mode is said with -m: a sweep with it, one run without",
     # values
+    "paths.outputs=": "paths.outputs has no value; give it as paths.outputs=FOLDER",
+    "seed=18446744073709551615": "seed must be less than 2**63, not 18446744073709551615",
+    "metrics.seed=-99999999999999999999": "metrics.seed must be less than 2**63, not ...",
+    "optim.eps=nan": "optim.eps must be a finite number, not nan",
+    "model.instance_noise=nan": "model.instance_noise must be a finite number, not nan",
+    "optim.decay_start=-inf": "optim.decay_start must be ...",
     "model.latent_dim=abc": "model.latent_dim=abc: Value 'abc' of type 'str' could not be converted to Integer",
     "seed=1.5": "seed=1.5: Value '1.5' of type 'float' could not be converted to Integer",
     "train.ema=": "train.ema=: Value '' of type 'str' could not be converted to Float",
@@ -85,6 +97,13 @@ TYPED = {
     "-m seed=0 train.steps=5,0": "train.steps must be at least 1, not 0",
     "-m seed=0 sweep=a/b": "sweep=a/b: a sweep's name is a folder's name, ...",
     "-m seed=0 resume=x": "resume=... continues one run; ...",
+    "-m seed=range(0)": "seed=range(0) gives no value, so there is nothing to run",
+    "-m model=glob(x*)": "model=glob(x*) is true of no option. Options: ...",
+    "-m optim.lr=interval(0,1)": "optim.lr=interval(0,1) is for a search ...",
+    # flags
+    "-sc query=bash": '-sc query=... is for the shell itself: eval "$(gan-train -sc install=bash)"',
+    "-m --cfg job": "--cfg and --multirun exclude each other",
+    "--resolve": "--resolve belongs to --cfg",
     # folders
     "-cd nope": "there is no config folder '...nope'",
     "-cn nope": "there is no config nope.yaml in ...conf",
@@ -134,6 +153,11 @@ WRITTEN = {
         "model",
         "defaults:\n  - override /loss@_global_.loss: hinge\n  - san\n",
         "In model/order: Override 'loss : hinge' is defined before 'model: san'.\n...",
+    ),
+    "itself": (
+        "model",
+        "defaults:\n  - itself\n",
+        "a config file's defaults lead back to itself, or a value is nested too deep",
     ),
     "twice": (
         "model",

@@ -156,5 +156,20 @@ def test_home_folder_is_understood() -> None:
         resume.continued(["resume=~/no/such/run"], FLAGS, CATALOGUE)
 
 
+def test_relative_data_path_means_the_folder_of_the_first_start(
+    gan_train: Command, trainer: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    said = ["data=folder", "data.path=pictures", "paths.data=store", "hydra.run.dir=run"]
+    assert gan_train(*said).code == 0
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    for _ in range(2):  # the second time from what the first has left
+        assert gan_train(f"resume={tmp_path}/run").code == 0
+        assert trainer.config.data.path == str(tmp_path / "pictures")
+        assert trainer.config.paths.data == str(tmp_path / "store")
+    gan_train(f"resume={tmp_path}/run", "data.path=here")
+    assert trainer.config.data.path == "here"
+
+
 def set_status(folder: Path, status: str) -> None:
     (folder / "summary.json").write_text(json.dumps({"status": status}))

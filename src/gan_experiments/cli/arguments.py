@@ -121,6 +121,10 @@ def _check_form(override: str, catalogue: Catalogue) -> None:
     if equals and key in catalogue.groups and re.fullmatch(r"null|true|false|[\d.+-]*", value, re.IGNORECASE):
         listed = ", ".join(catalogue.groups[key])
         raise UserError(f"there is no {override}. Options: {listed}")  # Hydra would not name the group
+    if equals and _is_part(group := override_key(override), catalogue):
+        raise UserError(f"{group} is part of another option: +{group}@model.penalties.{value}={value}")
+    if override.startswith("~hydra"):
+        raise UserError(f"{override}: a run cannot do without Hydra's own settings")
     if equals or override.startswith("~"):
         return
     for group, options in catalogue.groups.items():
@@ -130,6 +134,11 @@ def _check_form(override: str, catalogue: Catalogue) -> None:
     if override in names:
         raise UserError(f"{override} has no value: write {override}=VALUE")
     raise UserError(NO_SETTING.format(override) + did_you_mean(override, names))
+
+
+def _is_part(group: str, catalogue: Catalogue) -> bool:
+    """Whether the options of a group are components in a dictionary of another one's (`model.penalties`)."""
+    return group in catalogue.groups and group not in catalogue.defaults and "/" not in group
 
 
 def _check_groups_once(overrides: list[str], catalogue: Catalogue) -> None:

@@ -127,7 +127,9 @@ class Checking:
             if not typed and not _is_typed(child):
                 raise UserError(f"{where} has no {key}" + component_to_add(where, key, self.catalogue))
             self._check_keys(child)
-            _check_number(f"{where}{'.' if where else ''}{key}", None if OmegaConf.is_missing(node, key) else node[key])
+            _check_number(
+                f"{where}{'.' if where else ''}{key}", None if OmegaConf.is_missing(node, key) else node[key]
+            )
 
     def _without_glob(self, text: str) -> str:
         """`model=glob(wgan*)` with the options that it means written out: Hydra's also takes parts of others."""

@@ -10,7 +10,6 @@ from hydra import __version__ as hydra_version
 from hydra import version
 from hydra._internal.hydra import Hydra
 from hydra._internal.utils import create_config_search_path
-from hydra.core.config_search_path import SearchPathQuery
 from hydra.core.global_hydra import GlobalHydra
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.singleton import Singleton
@@ -37,8 +36,7 @@ def composer(config_dir: str | None = None) -> Iterator[Hydra]:
         folder = Path(config_dir).absolute()
         if not folder.is_dir():
             raise UserError(f"there is no config folder '{folder}'")
-        anchor = SearchPathQuery(provider="schema", path=None)
-        search_path.prepend(provider="command-line", path=f"file://{folder}", anchor=anchor)
+        search_path.prepend(provider="command-line", path=f"file://{folder}")
     before = Singleton.get_state()
     GlobalHydra.instance().clear()
     try:

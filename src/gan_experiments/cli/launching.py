@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from hydra._internal.callbacks import Callbacks
-from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
 from hydra._internal.hydra import Hydra
 from hydra._internal.utils import get_args_parser
 from hydra.core.plugins import Plugins
@@ -12,6 +13,7 @@ from hydra.types import HydraContext
 
 from gan_experiments.cli import jobs
 from gan_experiments.cli.arguments import Arguments
+from gan_experiments.cli.catalogue import override_key
 from gan_experiments.cli.checks import SinglePlan, SweepPlan
 from gan_experiments.cli.resume import quoted
 
@@ -34,7 +36,7 @@ def run(hydra: Hydra, plan: SinglePlan, job: jobs.Job) -> None:
     folder = jobs.free_folder(plan.folder) if plan.fresh else plan.folder
     if plan.message:
         print(plan.message)
-    others = [one for one in plan.overrides if not one.startswith("hydra.run.dir=")]
+    others = [one for one in plan.overrides if override_key(one) != "hydra.run.dir"]
     hydra.run(plan.config_name, job, [*others, "hydra.mode=RUN", f"hydra.run.dir={quoted(folder)}"])
 
 
@@ -50,9 +52,10 @@ def launch(hydra: Hydra, plan: SweepPlan, job: jobs.Job) -> None:
     callbacks.on_multirun_start(config=config, config_name=plan.config_name)
     context = HydraContext(config_loader=hydra.config_loader, callbacks=callbacks)
     sweeper = Plugins.instance().instantiate_sweeper(config=config, hydra_context=context, task_function=job)
-    if isinstance(sweeper, BasicSweeper):
-        chunks = list(BasicSweeper.split_overrides_to_chunks(plan.jobs, sweeper.max_batch_size))
-        sweeper.split_arguments = lambda *_: chunks  # type: ignore[method-assign]
-        sweeper.validate_batch_is_legal = lambda batch: None  # type: ignore[method-assign]
+    if plan.jobs:  # a grid: the jobs that were checked are those that run
+        grid: Any = sweeper
+        chunks = list(grid.split_overrides_to_chunks(plan.jobs, grid.max_batch_size))
+        grid.split_arguments = lambda *_: chunks
+        grid.validate_batch_is_legal = lambda _: None
     sweeper.sweep(arguments=list(config.hydra.overrides.task))
     callbacks.on_multirun_end(config=config, config_name=plan.config_name)

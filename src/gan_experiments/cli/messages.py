@@ -143,7 +143,7 @@ def _omegaconf_error(error: OmegaConfBaseException, catalogue: Catalogue) -> str
                 name for name in known if isinstance(node[name], DictConfig) and last in node[name]
             ]:
                 return f"there is no setting {last}\n  Did you mean '{nested[0]}.{last}'?"
-            known = [name for name in known if name != "hydra"] + list(catalogue.groups)
+            known = [name for name in [*known, *catalogue.groups] if name != "hydra" and "/" not in name]
         return unknown_setting(where, last, known) + component_to_add(where, last, catalogue)
     if isinstance(error, MissingMandatoryValue):
         if key in catalogue.groups:
