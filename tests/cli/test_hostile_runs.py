@@ -100,7 +100,7 @@ def test_lines_that_are_no_settings_are_refused(
 
 
 BOMB = "a: &a [x]\n" + "".join(
-    f"{b}: &{b} [{', '.join(['*' + a] * 10)}]\n" for a, b in zip("abcdefgh", "bcdefghi")
+    f"{b}: &{b} [{', '.join(['*' + a] * 10)}]\n" for a, b in zip("abcdefgh", "bcdefghi", strict=True)
 )
 FILES = {
     "a mapping": ("overrides.yaml", "{model: san}", "is no list of settings"),

@@ -39,7 +39,6 @@ def test_a_refused_resume_changes_nothing(gan_train: Call, tmp_path: Path, capsy
         "loss=none",  # by the model
         "data.channels=2",  # by the data
         "network=dcgan_small",  # by the networks' shapes
-        "optim=rmsprop",  # by the optimiser's state
         "data.path=nowhere",
         "paths.data=/dev/null/x data=mnist",
     ):
@@ -60,7 +59,7 @@ def test_a_refused_resume_changes_nothing(gan_train: Call, tmp_path: Path, capsy
         ("network.width=100000000000000", "cannot be built"),
         ("optim.eps=-1", "optim: Invalid epsilon value: -1"),
         ("gpu.devices=640 train.batch_size=640", "gpu.devices=640: this machine has"),
-        ("data=folder data.path=nowhere data.image_size=100", "there is no folder nowhere"),
+        ("data=folder data.path=nowhere data.image_size=32", "there is no folder nowhere"),
     ],
 )
 def test_what_cannot_be_built_is_refused_before_data_is_read_and_a_folder_made(
