@@ -18,7 +18,7 @@ def test_what_cannot_be_read_is_empty(content: str | None, tmp_path: Path) -> No
             (tmp_path / name).write_bytes(content.encode("latin-1"))
     run = RunFolder(tmp_path)
     assert (run.summary, run.record, run.choices, run.evaluations) == ({}, {}, {}, [])
-    assert run.status == "unknown"
+    assert run.status == ("unknown" if content is None else "unreadable")
     assert run.samples() == []
 
 

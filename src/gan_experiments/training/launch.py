@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import sys
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ from torch.distributed.elastic.multiprocessing.errors import ChildFailedError
 from torch.distributed.launcher.api import LaunchConfig, elastic_launch
 
 from gan_experiments.config import Config
-from gan_experiments.errors import Interrupted, RunError, UserError
+from gan_experiments.errors import Interrupted, RunError, UserError, refusal
 from gan_experiments.training.run import Run
 
 
@@ -28,7 +29,24 @@ def run(config: Config, folder: Path, record: dict[str, Any]) -> dict[str, float
     check(config)
     if config.gpu.devices > 1 and not dist.is_initialized():
         return _on_ranks(config, folder, record)
-    return Run(config, folder, record).train()
+    return _train(config, folder, record)
+
+
+def _train(config: Config, folder: Path, record: dict[str, Any]) -> dict[str, float]:
+    """Train in this process; what the system refuses (a full disk, wherever it is met) becomes one sentence."""
+    threading.excepthook = _told_later  # for good: TensorBoard's threads may outlive a run that failed
+    try:
+        return Run(config, folder, record).train()
+    except OSError as error:
+        last = folder / "checkpoints" / "last.pt"
+        kept = f"the last good checkpoint is {last}" if last.exists() else "no checkpoint was written yet"
+        raise RunError(f"{error.filename or folder}: {refusal(error)}; {kept}") from error
+
+
+def _told_later(thread: threading.ExceptHookArgs) -> None:
+    """No traceback for what the system refuses TensorBoard's thread: its writer raises the same in ours."""
+    if not issubclass(thread.exc_type, OSError):
+        threading.__excepthook__(thread)
 
 
 def check(config: Config) -> None:
@@ -83,7 +101,7 @@ def _rank(config: Config, folder: Path, record: dict[str, Any]) -> dict[str, flo
         ]
         logging.basicConfig(level=logging.INFO, format="%(message)s", handlers=handlers)
     try:
-        return Run(config, folder, record).train()
+        return _train(config, folder, record)
     except (UserError, RunError) as error:
         return error
     except Interrupted as stop:  # the launcher is shutting down and reads no more results

@@ -17,9 +17,16 @@ from gan_experiments.errors import UserError
 from gan_experiments.models import Model
 from gan_experiments.noise import Noise
 from gan_experiments.training import checkpoint
+from gan_experiments.training.inspection import Allowance
 from gan_experiments.types import ImageShape
 
 GROUPS = ("model", "network", "loss")  # what sampling needs
+PARTS: dict[str, type] = {
+    **dict.fromkeys(("record.config", "describe.classes", "describe.shape"), dict),
+    **dict.fromkeys(("engine.networks", "engine.ema"), dict),
+    **dict.fromkeys(("engine.step", "engine.images_seen"), int),
+}
+SPARE = 1 << 28  # bytes that building may take besides the weights
 MEASURES = ("data", "metrics", "gpu")  # what evaluating needs besides
 
 
@@ -57,21 +64,26 @@ class Restored:
     """
 
     def __init__(self, path: Path, device: torch.device, modules: Iterable[str] = ()) -> None:
-        state = checkpoint.load(path, device)
+        state = checkpoint.load(path, device, PARTS)
         self.record: dict[str, Any] = state["record"]
         self.step: int = state["engine"]["step"]
         self.images_seen: int = state["engine"]["images_seen"]
-        self.ema: float = self.record["config"]["train"]["ema"] if state["engine"]["ema"] else 0
         self.device = device
         self.path, self.modules = path, tuple(modules)
         self.classes: dict[str, str] = state["describe"]["classes"]
-        self.shape = ImageShape(**state["describe"]["shape"])
-        parts: dict[str, Any] = {group: OmegaConf.to_object(self.settings(group)) for group in GROUPS}
-        self.model: Model = parts["model"]
-        self.networks: dict[str, nn.Module] = self.model.build(parts["network"], parts["loss"], self.shape)
-        for name, network in self.networks.items():
-            network.load_state_dict(state["engine"]["ema"].get(name, state["engine"]["networks"][name]))
-            network.to(device).eval()
+        with checkpoint.understanding(path):
+            self.ema: float = self.record["config"]["train"]["ema"] if state["engine"]["ema"] else 0
+            self.shape = ImageShape(**state["describe"]["shape"])
+            parts: dict[str, Any] = {group: OmegaConf.to_object(self.settings(group)) for group in GROUPS}
+            self.model: Model = parts["model"]
+            weights = state["engine"]["networks"] | state["engine"]["ema"]
+            with Allowance(SPARE + 8 * path.stat().st_size):
+                self.networks: dict[str, nn.Module] = self.model.build(
+                    parts["network"], parts["loss"], self.shape
+                )
+            for name, network in self.networks.items():
+                network.load_state_dict(weights[name])
+                network.to(device).eval()
 
     def settings(self, group: str) -> DictConfig:
         """What the run was told of a group (model, data, metrics, ...), typed; raises UserError."""

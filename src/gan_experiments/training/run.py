@@ -247,9 +247,7 @@ class Run:
             "metrics": self.metrics,
         }
         checkpoint.save(path, state)
-        checkpoint.link(path, folder / "last.pt")
-        if self.best.get("step") == step:
-            checkpoint.link(path, folder / "best.pt")
+        checkpoint.publish(path, best=self.best.get("step") == step)
         for old in sorted(folder.glob("step_*.pt"))[: -max(self.config.train.keep_checkpoints, 1)]:
             old.unlink()
         self.saved = step
