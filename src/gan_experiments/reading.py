@@ -26,8 +26,8 @@ def regular(path: Path) -> BinaryIO:
 
 def inside(root: Path, path: Path) -> BinaryIO:
     """`regular`, where the file lies in `root` once all links are followed; else OSError."""
-    real = path.resolve()
-    if not real.is_relative_to(root.resolve()):
+    real = Path(os.path.realpath(path))
+    if not real.is_relative_to(os.path.realpath(root)):
         raise PermissionError(errno.EPERM, f"it leads out of {root}", str(path))
     return regular(real)
 

@@ -110,7 +110,9 @@ class RunFolder:
     def status(self) -> str:
         """`finished`, `failed`, `interrupted`, `unreadable` (the record), or `unknown` (there is none)."""
         status = str(self.record.get("status", self.summary.get("status", "unknown")))[:40]
-        if not self.record and os.path.lexists(self.path / RECORD):
+        if not self.record and (
+            os.path.lexists(self.path / RECORD) or (self.path / RECORD.parent).is_symlink()
+        ):
             return "unreadable"
         return "interrupted" if status == "running" else status
 
@@ -127,11 +129,12 @@ class RunFolder:
         return reading.content(self.path, path, limit)
 
     def _listed(self, folder: str, prefix: str, suffix: str) -> list[Path]:
+        place = os.path.realpath(self.path / folder)
+        if not Path(place).is_relative_to(os.path.realpath(self.path)):
+            return []
         try:
-            if not (self.path / folder).resolve().is_relative_to(self.path.resolve()):
-                return []
-            names = os.listdir(self.path / folder)
-        except (OSError, RuntimeError):  # RuntimeError: links in a circle, before Python 3.13
+            names = os.listdir(place)
+        except OSError:
             return []
         return [
             self.path / folder / name
@@ -150,9 +153,10 @@ def runs_below(folder: Path) -> list[RunFolder]:
     """Every run in `folder` or below it, in the order of their paths; links to folders are not followed."""
     found = []
     for place, folders, _ in os.walk(folder):
-        if RECORD.parent.name in folders and os.path.lexists(Path(place) / RECORD):
+        hydra = Path(place) / RECORD.parent
+        if os.path.lexists(Path(place) / RECORD) or hydra.is_symlink():  # which leads elsewhere: not read
             found.append(RunFolder(Path(place)))
-        folders[:] = sorted(name for name in folders if name != RECORD.parent.name)
+        folders[:] = sorted(name for name in folders if name != hydra.name)
     return sorted(found, key=lambda run: run.path)
 
 

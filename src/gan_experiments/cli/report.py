@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 from gan_experiments.cli.command import command
-from gan_experiments.errors import UserError
+from gan_experiments.errors import UserError, writing
 
 
 def parser() -> argparse.ArgumentParser:
@@ -31,9 +31,11 @@ def main() -> int:
 
 def run() -> None:
     arguments = parser().parse_args()
+    sys.stdout.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
     from gan_experiments.reports import grouped, tables
     from gan_experiments.reports.page import page
     from gan_experiments.reports.table import Table, aligned, write_csv
+    from gan_experiments.reports.text import cut, plain
     from gan_experiments.runs import runs_below
 
     for folder in arguments.folders:
@@ -58,12 +60,15 @@ def run() -> None:
         print((table.markdown() if arguments.markdown else narrowed(table)) + "\n")
     for run in found.values():
         if run.status != "finished":
-            print(f"{run.status}: {run.path}")
+            error = f": {cut(run.error, 200)}" if run.error else ""
+            print(plain(f"{run.status}: {run.path}{error}"))
     output = arguments.output or arguments.folders[0] / "report.html"
-    output.parent.mkdir(parents=True, exist_ok=True)
-    output.write_text(page(str(arguments.folders[0]), groups, made), encoding="utf-8")
-    write_csv(output.with_suffix(".csv"), groups)
-    print(f"Report: {output}")
+    with writing(output):
+        output.parent.mkdir(parents=True, exist_ok=True)
+        output.write_text(page(str(arguments.folders[0]), groups, made), encoding="utf-8")
+    with writing(output.with_suffix(".csv")):
+        write_csv(output.with_suffix(".csv"), groups)
+    print(plain(f"Report: {output}"))
 
 
 if __name__ == "__main__":

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import io
+import math
 import statistics
 from collections import defaultdict
 from typing import TYPE_CHECKING
 
+from gan_experiments.reports.events import scalars
 from gan_experiments.reports.groups import Group
+from gan_experiments.reports.text import plain
 from gan_experiments.runs import RunFolder
 
 if TYPE_CHECKING:
@@ -25,35 +28,36 @@ def figure_curves(name: str, groups: list[Group]) -> str:
         points: dict[int, list[float]] = defaultdict(list)
         for run in group.runs:
             for row in run.evaluations:
-                if name in row["metrics"]:
-                    points[int(row.get("images_seen", row["step"]))].append(float(row["metrics"][name]))
+                if math.isfinite(row["metrics"].get(name, math.nan)):
+                    points[row["images_seen"]].append(row["metrics"][name])
         if not points:
             continue
         seen = sorted(points)
-        (line,) = axes.plot(seen, [statistics.fmean(points[x]) for x in seen], "o-", ms=3, label=group.name)
+        (line,) = axes.plot(
+            seen, [statistics.fmean(points[x]) for x in seen], "o-", ms=3, label=_safe(group.name)
+        )
         lows, highs = [min(points[x]) for x in seen], [max(points[x]) for x in seen]
         axes.fill_between(seen, lows, highs, alpha=0.15, color=line.get_color())
-    axes.set(title=name, xlabel="images seen")
+    axes.set(title=_safe(name), xlabel="images seen")
     return _svg(figure)
 
 
 def loss_curves(run: RunFolder) -> str | None:
     """The losses of a run's phases over its steps, or None where the run has left none."""
-    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
-
-    events = EventAccumulator(str(run.path), size_guidance={"scalars": POINTS})
-    events.Reload()
-    losses = [tag for tag in events.Tags()["scalars"] if tag.startswith("loss/") and tag.count("/") == 1]
+    losses = {tag: points for tag, points in scalars(run, "loss/").items() if tag.count("/") == 1}
     if not losses:
         return None
     figure, axes = _figure()
-    for tag in losses:
-        scalars = events.Scalars(tag)
-        axes.plot(
-            [s.step for s in scalars], [s.value for s in scalars], lw=1, label=tag.removeprefix("loss/")
-        )
+    for tag, points in losses.items():
+        thinned = points[:: max(1, len(points) // POINTS)]
+        axes.plot(*zip(*thinned, strict=True), lw=1, label=_safe(tag.removeprefix("loss/")))
     axes.set(title="losses", xlabel="step")
     return _svg(figure)
+
+
+def _safe(text: str) -> str:
+    """matplotlib reads what stands between two $ as mathematics."""
+    return plain(text).replace("$", r"\$")
 
 
 def _figure() -> tuple[Figure, Axes]:

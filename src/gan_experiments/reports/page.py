@@ -9,7 +9,9 @@ from pathlib import Path
 from gan_experiments.reports.curves import figure_curves, loss_curves
 from gan_experiments.reports.figures import direction
 from gan_experiments.reports.groups import Group
+from gan_experiments.reports.pictures import opened
 from gan_experiments.reports.table import Table
+from gan_experiments.reports.text import cut, plain
 from gan_experiments.runs import RunFolder
 
 STYLE = """
@@ -35,9 +37,9 @@ LEGEND = (
 def page(title: str, groups: list[Group], tables: list[Table]) -> str:
     """The page for runs grouped, and the tables of their figures."""
     parts = [
-        f"<!doctype html><html lang='en'><head><meta charset='utf-8'><title>{escape(title)}</title>",
+        f"<!doctype html><html lang='en'><head><meta charset='utf-8'><title>{escape(plain(title))}</title>",
         f"<meta name='viewport' content='width=device-width'><style>{STYLE}</style></head><body>",
-        f"<h1>{escape(title)}</h1>",
+        f"<h1>{escape(plain(title))}</h1>",
         *[_table(table) for table in tables],
         _curves(groups, tables),
         "<h2>Samples</h2><div class='cards'>",
@@ -56,7 +58,7 @@ def _table(table: Table) -> str:
     protocol = ", ".join(f"{key} {value}" for key, value in table.protocol.items())
     return (
         f"<h2>Figures</h2><table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
-        f"<p class='note'>{escape(LEGEND)}<br>Protocol: {escape(protocol)}.</p>"
+        f"<p class='note'>{escape(LEGEND)}<br>Protocol: {escape(cut(protocol, 1000))}.</p>"
     )
 
 
@@ -82,28 +84,31 @@ def _curves(groups: list[Group], tables: list[Table]) -> str:
 
 
 def _samples(group: Group) -> str:
-    pictures = group.runs[0].samples()
+    run = group.runs[0]
+    pictures = [path for path in run.samples() if opened(run, path)]
     if not pictures:
         return f"<div><b>{escape(group.name)}</b><p class='note'>no samples</p></div>"
     *earlier, last = pictures
-    details = "".join(f"<p class='note'>{_when(path)}</p>{_image(path)}" for path in earlier)
+    details = "".join(f"<p class='note'>{_when(path)}</p>{_image(run, path)}" for path in earlier)
     more = f"<details><summary>earlier</summary>{details}</details>" if earlier else ""
-    return f"<div><b>{escape(group.name)}</b><p class='note'>{_when(last)}</p>{_image(last)}{more}</div>"
+    return f"<div><b>{escape(group.name)}</b><p class='note'>{_when(last)}</p>{_image(run, last)}{more}</div>"
 
 
 def _when(picture: Path) -> str:
     return f"{int(picture.stem.removeprefix('step_')):,} updates"
 
 
-def _image(path: Path) -> str:
-    data = base64.b64encode(path.read_bytes()).decode()
+def _image(run: RunFolder, path: Path) -> str:
+    data = base64.b64encode(run.read(path)).decode()
     return f"<img alt='{escape(path.stem)}' src='data:image/png;base64,{data}'>"
 
 
 def _settings(group: Group) -> str:
     runs = "".join(f"<li>{_run(run)}</li>" for run in group.runs)
     losses = loss_curves(group.runs[0]) or ""
-    text = "\n".join(f"{key}: {value}" for key, value in (group.choices | group.settings).items())
+    text = "\n".join(
+        f"{plain(key)}: {cut(value, 200)}" for key, value in (group.choices | group.settings).items()
+    )
     return (
         f"<details><summary>{escape(group.name)}</summary><ul>{runs}</ul>{losses}"
         f"<pre>{escape(text)}</pre></details>"
@@ -111,5 +116,5 @@ def _settings(group: Group) -> str:
 
 
 def _run(run: RunFolder) -> str:
-    error = f": {run.record['error']}" if run.record.get("error") else ""
-    return escape(f"{run.path} ({run.status}{error})")
+    error = f": {run.error}" if run.error else ""
+    return escape(plain(f"{run.path} ({run.status}{error})"))
