@@ -6,8 +6,17 @@ from pathlib import Path
 
 import pytest
 import torch
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-from gan_experiments.training.recorder import clock, flatten, grid_of, jsonable, to_uint8, write_json
+from gan_experiments.training.recorder import (
+    Recorder,
+    clock,
+    flatten,
+    grid_of,
+    jsonable,
+    to_uint8,
+    write_json,
+)
 
 
 def test_flatten_names_settings_with_dots() -> None:
@@ -41,3 +50,25 @@ def test_grid_is_near_square_and_in_range() -> None:
     grid = grid_of(torch.full((10, 1, 4, 4), 2.0))
     assert grid.shape == (3, 3 * 5 + 1, 4 * 5 + 1)
     assert grid.max() == 1
+
+
+def recorded(folder: Path, start: int, last: int) -> None:
+    """An attempt at a run from the step after `start` to `last`, with an evaluation at each."""
+    recorder = Recorder(folder, 10, start, {"config": {"a": 1}, "choices": {}})
+    for step in range(start + 1, last + 1):
+        recorder.scalars(step, {"loss/generator": float(step)})
+        recorder.evaluation({"step": step, "metrics": {"fd": float(step)}})
+    recorder.close()
+
+
+@pytest.mark.parametrize("start", [0, 1, 3])
+def test_an_attempt_that_begins_again_leaves_one_line_a_step(start: int, tmp_path: Path) -> None:
+    recorded(tmp_path, 0, 3)
+    with (tmp_path / "metrics.jsonl").open("a") as file:
+        file.write('{"step": 4, "met')  # killed while it wrote
+    recorded(tmp_path, start, 6)
+    lines = (tmp_path / "metrics.jsonl").read_text().splitlines()
+    assert [json.loads(line)["step"] for line in lines] == [1, 2, 3, 4, 5, 6]
+    events = EventAccumulator(str(tmp_path))
+    events.Reload()
+    assert sorted(event.step for event in events.Scalars("loss/generator")) == [1, 2, 3, 4, 5, 6]
