@@ -18,6 +18,14 @@ from gan_experiments.runs import RunFolder
 
 OUTCOMES = ("mode_histogram", "non_finite", "ema")  # parts of a protocol that differ from run to run
 Choice = Literal["final", "best"]
+LATEX = {
+    **{character: f"\\{character}" for character in "&%$#_{}"},
+    "\\": "\\textbackslash{}",
+    "~": "\\textasciitilde{}",
+    "^": "\\textasciicircum{}",
+    "±": "$\\pm$",
+    "…": "\\dots{}",
+}
 
 
 @dataclass
@@ -25,7 +33,7 @@ class Row:
     """Runs of a group with equal budgets, and their figures under one protocol.
 
     notes: what keeps the row from comparing with others (unfinished, diverged), and which runs are not in it.
-    whole: whether there is nothing of the first kind.
+    whole: whether there is nothing of the first kind. values: of each run.
     """
 
     group: Group
@@ -35,6 +43,16 @@ class Row:
     seconds: float
     notes: list[str]
     whole: bool
+    values: dict[str, list[float]]
+
+
+@dataclass
+class Cell:
+    """`value`: what the column is sorted by, where that is not the text."""
+
+    text: str
+    value: float | None = None
+    best: bool = False
 
 
 @dataclass
@@ -67,43 +85,78 @@ class Table:
         }
         return leaders(name, comparable)
 
-    def cells(self, mark: str) -> list[list[str]]:
-        """Header and rows as text; `mark` stands on both sides of the best figures."""
-        keys = list(dict.fromkeys(key for row in self.rows for key in row.group.label)) or ["run"]
+    @property
+    def keys(self) -> list[str]:
+        """The settings that tell rows apart."""
+        return list(dict.fromkeys(key for row in self.rows for key in row.group.label))
+
+    @property
+    def header(self) -> list[str]:
         noted = any(row.notes for row in self.rows)
-        lines = [
-            [*map(plain, keys), "seeds", *["note"] * noted, *map(plain, self.figures), "images", "seconds"]
-        ]
+        keys = [plain(key) for key in self.keys] or ["run"]
+        return [*keys, "seeds", *["note"] * noted, *map(plain, self.figures), "images", "seconds"]
+
+    def grid(self) -> list[list[Cell]]:
+        """The rows, as long as the header."""
         best = {name: self.best(name) for name in self.figures}
+        noted = "note" in self.header
+        lines = []
         for index, row in enumerate(self.rows):
-            marked = []
-            for name in self.figures:
-                sides = mark if index in best[name] else ""
-                marked.append(f"{sides}{row.figures[name]}{sides}" if name in row.figures else "")
-            label = (
-                [cut(row.group.label.get(key, "")) for key in keys] if row.group.label else [row.group.name]
-            )
-            notes = ["; ".join(row.notes)] * noted
-            cost = [f"{row.images_seen:,}", f"{row.seconds:.0f}" if row.seconds else ""]
-            lines.append([*label, str(row.seeds), *notes, *marked, *cost])
-        if self.floor:
-            floor = [number(self.floor[name]) if name in self.floor else "" for name in self.figures]
-            lines.append(["real images", *[""] * (len(keys) + noted), *floor, "", ""])
+            label = [Cell(cut(row.group.label.get(key, ""))) for key in self.keys] or [Cell(row.group.name)]
+            notes = [Cell("; ".join(row.notes))] * noted
+            figures = [_figure(row.figures.get(name), index in best[name]) for name in self.figures]
+            images = Cell(f"{row.images_seen:,}", row.images_seen)
+            seconds = Cell(f"{row.seconds:.0f}", row.seconds) if row.seconds else Cell("")
+            lines.append([*label, Cell(str(row.seeds), row.seeds), *notes, *figures, images, seconds])
         return lines
 
+    def foot(self) -> list[Cell]:
+        """What real images held out score in place of samples; empty where that is not known."""
+        if not self.floor:
+            return []
+        floor = [Cell(number(self.floor[name])) if name in self.floor else Cell("") for name in self.figures]
+        before = len(self.header) - len(self.figures) - 3
+        return [Cell("real images"), *[Cell("")] * before, *floor, Cell(""), Cell("")]
+
+    def cells(self, mark: str) -> list[list[str]]:
+        """Header and rows as text; `mark` stands on both sides of the best figures."""
+        rows = [*self.grid(), *[self.foot()] * bool(self.floor)]
+        return [
+            self.header,
+            *([mark * cell.best + cell.text + mark * cell.best for cell in row] for row in rows),
+        ]
+
     def markdown(self) -> str:
-        header, *rows = self.cells(mark="**")
+        header, *rows = [[cell.replace("|", "\\|") for cell in line] for line in self.cells(mark="**")]
         lines = [header, ["---"] * len(header), *rows]
-        return "\n".join(
-            "| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |" for line in lines
-        )
+        return "\n".join("| " + " | ".join(line) + " |" for line in lines)
+
+    def latex(self) -> str:
+        """A tabular for the package booktabs."""
+        first = len(self.header) - len(self.figures) - 2
+        columns = "l" * first + "r" * (len(self.header) - first)
+        lines = [" & ".join(map(_latex, self.header)), "\\midrule"]
+        lines += [" & ".join(_latex(cell.text, cell.best) for cell in row) for row in self.grid()]
+        if self.floor:
+            lines += ["\\midrule", " & ".join(_latex(cell.text) for cell in self.foot())]
+        body = "\n".join(line if line == "\\midrule" else f"{line} \\\\" for line in lines)
+        return f"\\begin{{tabular}}{{{columns}}}\n\\toprule\n{body}\n\\bottomrule\n\\end{{tabular}}"
+
+
+def _figure(estimate: Estimate | None, best: bool) -> Cell:
+    return Cell("") if estimate is None else Cell(str(estimate), estimate.mean, best)
+
+
+def _latex(text: str, bold: bool = False) -> str:
+    text = "".join(LATEX.get(character, character) for character in text)
+    return f"\\textbf{{{text}}}" if bold else text
 
 
 def tables(groups: list[Group], choice: Choice = "final") -> list[Table]:
     """One table for every protocol that the groups' runs were last evaluated by, in training and by gan-eval."""
     found: dict[str, Table] = {}
     for group in groups:
-        of_run = [(run, _by_protocol(run)) for run in group.runs]
+        of_run = [(run, by_protocol(run)) for run in group.runs]
         for key in dict.fromkeys(key for _, rows in of_run for key in rows):
             measured = [(run, rows[key]) for run, rows in of_run if key in rows]
             first = measured[0][1][0]
@@ -113,13 +166,13 @@ def tables(groups: list[Group], choice: Choice = "final") -> list[Table]:
     return list(found.values())
 
 
-def _by_protocol(run: RunFolder) -> dict[str, list[dict[str, Any]]]:
+def by_protocol(run: RunFolder) -> dict[str, list[dict[str, Any]]]:
     """The evaluations of a run by the protocols of its last one in training and of those by gan-eval; by steps."""
     trained, later = run.evaluations, run.later_evaluations
-    wanted = {json.dumps(_protocol(row), sort_keys=True) for row in [*trained[-1:], *later]}
+    wanted = {protocol_key(row) for row in [*trained[-1:], *later]}
     found: dict[str, dict[int, dict[str, Any]]] = defaultdict(dict)
     for row in [*trained, *later]:
-        key = json.dumps(_protocol(row), sort_keys=True)
+        key = protocol_key(row)
         if key in wanted and any(is_shown(name) for name in row["metrics"]):
             found[key][row["step"]] = {**found[key].get(row["step"], {}), **row}
     return {key: [rows[step] for step in sorted(rows)] for key, rows in found.items()}
@@ -134,7 +187,8 @@ def _rows(group: Group, measured: list[tuple[RunFolder, list[dict[str, Any]]]], 
             state = ""
         else:
             of = f" of {run.planned:,}" if run.planned else ""
-            state = f"{plain(run.status)} at step {rows[-1]['step']:,}{of}"
+            status = "unfinished" if run.status == "interrupted" else plain(run.status)  # it may be running
+            state = f"{status} at step {rows[-1]['step']:,}{of}"
         buckets[row["step"] if choice == "final" else 0, state].append(row)
     made = [_row(group, rows, state) for (_, state), rows in sorted(buckets.items(), reverse=True)]
     unmeasured: dict[str, int] = defaultdict(int)
@@ -147,16 +201,19 @@ def _rows(group: Group, measured: list[tuple[RunFolder, list[dict[str, Any]]]], 
 
 def _row(group: Group, evaluations: list[dict[str, Any]], state: str) -> Row:
     metrics = [evaluation["metrics"] for evaluation in evaluations]
-    figures = {}
+    figures, values = {}, {}
     for name in dict.fromkeys(key for one in metrics for key in one):
         having = [one for one in metrics if name in one]
-        figures[name] = Estimate.of([one[name] for one in having], [error_of(name, one) for one in having])
+        values[name] = [one[name] for one in having]
+        figures[name] = Estimate.of(values[name], [error_of(name, one) for one in having])
     count = len(evaluations)
     diverged = sum(not all(math.isfinite(one[name]) for name in one if is_shown(name)) for one in metrics)
-    notes = [state] * bool(state) + [f"{diverged} of {count} diverged"] * bool(diverged)
+    notes = [state] * bool(state) + [f"{diverged} of {count} diverged" if count > 1 else "diverged"] * bool(
+        diverged
+    )
     images = sum(evaluation["images_seen"] for evaluation in evaluations) // count
     seconds = sum(evaluation["seconds"] for evaluation in evaluations) / count
-    return Row(group, figures, count, images, seconds, notes, whole=not notes)
+    return Row(group, figures, count, images, seconds, notes, not notes, values)
 
 
 def _best(rows: list[dict[str, Any]]) -> dict[str, Any]:
@@ -171,6 +228,11 @@ def _best(rows: list[dict[str, Any]]) -> dict[str, Any]:
 
 def _protocol(evaluation: dict[str, Any]) -> dict[str, Any]:
     return {key: value for key, value in evaluation["protocol"].items() if key not in OUTCOMES}
+
+
+def protocol_key(evaluation: dict[str, Any]) -> str:
+    """The same for evaluations that compare."""
+    return json.dumps(_protocol(evaluation), sort_keys=True)
 
 
 def _name(made: list[Table]) -> None:

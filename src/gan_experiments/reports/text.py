@@ -20,6 +20,13 @@ def cut(text: str, length: int = 60) -> str:
     return text if len(text) <= length else text[: length - 1] + "…"
 
 
+def squeezed(text: str, length: int) -> str:
+    """`text`, plain, with both its ends, and no longer than `length`."""
+    text = plain(text[:1000])
+    head = (length - 1) // 2
+    return text if len(text) <= length else text[:head] + "…" + text[head + 1 - length :]
+
+
 def number(value: float, error: float | None = None) -> str:
     """A number to four digits, or to the second digit of its error, without exponents where that can be read."""
     finest = error if error is not None and math.isfinite(error) and error > 0 else None
