@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 import torch
 
+import processors
 import tiny
 from gan_experiments.config import Config
 
@@ -15,8 +16,8 @@ Compose = Callable[..., tuple[Config, dict[str, Any]]]
 
 
 @pytest.fixture(scope="session", autouse=True)
-def _one_thread() -> None:
-    torch.set_num_threads(1)
+def _threads() -> None:
+    torch.set_num_threads(processors.THREADS)
 
 
 @pytest.fixture(scope="session")

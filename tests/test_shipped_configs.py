@@ -55,6 +55,7 @@ def test_every_option_composes_into_its_component(group: str, option: str) -> No
         "folder": ["data.path=images"],
         "npz": ["data.path=images.npz"],
         "domain_folders": ["data.path=images"],
+        "paired_folders": ["data.path=images"],
         "several": ["+metrics@metrics.parts.lenet=lenet"],
     }.get(option, [])
     tiny.compose(*compatible, f"{group}={option}", *needed)

@@ -30,7 +30,7 @@ class Snapshot:
     on_points: Tensor
 
 
-def network(width: int = 32) -> nn.Sequential:
+def network(width: int = 128) -> nn.Sequential:
     """A small MLP from the line to the line."""
     return nn.Sequential(
         nn.Linear(1, width),
@@ -42,12 +42,17 @@ def network(width: int = 32) -> nn.Sequential:
 
 
 def train(steps: Sequence[int], batch: int = 256, seed: int = 0) -> list[Snapshot]:
-    """Train a non-saturating GAN on N(4, 0.5^2) from z ~ U(0, 1); snapshots after each of the ascending `steps`."""
+    """Train a non-saturating GAN on N(4, 0.5^2) from z ~ U(0, 1); snapshots after each of the ascending `steps`.
+
+    The learning rate falls to 0 at the last step and the generator shown is an average over its last updates: at a
+    constant rate the two players circle the equilibrium instead of ending there.
+    """
     torch.manual_seed(seed)
     generator, discriminator, loss = network(), network(), NonSaturating(0.0)
     players = [
-        torch.optim.Adam(net.parameters(), lr=3e-3, betas=(0.0, 0.9)) for net in (discriminator, generator)
+        torch.optim.Adam(net.parameters(), lr=5e-3, betas=(0.0, 0.9)) for net in (discriminator, generator)
     ]
+    rates = [torch.optim.lr_scheduler.LinearLR(player, 1.0, 0.0, steps[-1]) for player in players]
     average = torch.optim.swa_utils.AveragedModel(
         generator, multi_avg_fn=torch.optim.swa_utils.get_ema_multi_avg_fn(0.99)
     )
@@ -60,6 +65,8 @@ def train(steps: Sequence[int], batch: int = 256, seed: int = 0) -> list[Snapsho
         update(players[0], loss.discriminator(discriminator(real), discriminator(fake.detach())))
         update(players[1], loss.generator(discriminator(fake)))
         average.update_parameters(generator)
+        for rate in rates:
+            rate.step()
     return snapshots
 
 
@@ -99,7 +106,7 @@ def draw(snapshots: list[Snapshot], path: Path) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--output", type=Path, default=Path("outputs/figures/evolution_1d.png"))
-    parser.add_argument("--steps", type=int, nargs="+", default=[0, 30, 100, 300, 1500])
+    parser.add_argument("--steps", type=int, nargs="+", default=[0, 30, 100, 300, 700])
     arguments = parser.parse_args()
     draw(train(sorted(arguments.steps)), arguments.output)
     print(arguments.output)

@@ -46,13 +46,19 @@ def mlp(layers: int, width: int) -> nn.Sequential:
 
 
 def train(
-    centres: np.ndarray, penalty: Penalty, layers: int, steps: int, width: int = 64, batch: int = 128
+    centres: np.ndarray,
+    penalty: Penalty,
+    layers: int,
+    steps: int,
+    width: int = 64,
+    batch: int = 128,
+    seed: int = 0,
 ) -> Trained:
-    """A WGAN critic after `steps` updates of Adam (1e-3; 0.5, 0.9) under one regulariser, seed 0."""
-    torch.manual_seed(0)
+    """A WGAN critic after `steps` updates of Adam (1e-3; 0.5, 0.9) under one regulariser."""
+    torch.manual_seed(seed)
     critic, loss = mlp(layers, width), Wasserstein()
     optimizer = torch.optim.Adam(critic.parameters(), lr=1e-3, betas=(0.5, 0.9))
-    noise = Noise(0, torch.device("cpu"))
+    noise = Noise(seed, torch.device("cpu"))
     modes = torch.from_numpy(centres).float()
     for _ in range(steps):
         real, fake = pair(modes, batch)

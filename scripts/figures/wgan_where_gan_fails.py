@@ -54,10 +54,10 @@ class History:
 class Game:
     """One method's two players."""
 
-    def __init__(self, method: Method) -> None:
-        torch.manual_seed(0)
+    def __init__(self, method: Method, seed: int) -> None:
+        torch.manual_seed(seed)
         self.method = method
-        self.noise = Noise(0, torch.device("cpu"))
+        self.noise = Noise(seed, torch.device("cpu"))
         layers = nn.Linear(2, 64), nn.ReLU(), nn.Linear(64, 64), nn.ReLU(), nn.Linear(64, 1), nn.Flatten(0)
         self.discriminator = nn.Sequential(*layers)
         self.optimizer = torch.optim.Adam(self.discriminator.parameters(), lr=1e-3, betas=(0.5, 0.9))
@@ -91,9 +91,9 @@ class Game:
         return (values.sigmoid() if self.method.probability else values).numpy()
 
 
-def train(method: Method, alone: int, steps: int) -> History:
+def train(method: Method, alone: int, steps: int, seed: int = 0) -> History:
     """`alone` updates of the discriminator, then `steps` of theta with k of the discriminator before each."""
-    game = Game(method)
+    game = Game(method, seed)
     gradients, theta = [], [START]
     for _ in range(alone):
         game.train_discriminator()

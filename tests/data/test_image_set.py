@@ -26,7 +26,7 @@ def test_digest_depends_on_every_part_and_on_nothing_else() -> None:
         ImageSet(IMAGES[::-1].copy()),
         ImageSet(IMAGES.reshape(20, 3, 2, 8)),
         ImageSet(IMAGES, LABELS),
-        ImageSet(IMAGES, other=IMAGES),
+        ImageSet(IMAGES, sources=IMAGES),
     ]
     assert len({images.digest for images in sets}) == len(sets)
     assert ImageSet(IMAGES.copy(), LABELS.copy()).digest == sets[3].digest

@@ -17,11 +17,11 @@ from gan_experiments.types import Batch
 counts, sizes, seeds = st.integers(1, 40), st.integers(1, 50), st.integers(0, 2**31)
 
 
-def numbered(count: int, other: int = 0) -> ImageSet:
+def numbered(count: int, sources: int = 0) -> ImageSet:
     """Images of which pixel 0 is the number of the image and pixel 1 is 200; the labels are the numbers."""
-    images, more = (np.full((n, 1, 1, 2), 200, np.uint8) for n in (count, other))
-    images[:, 0, 0, 0], more[:, 0, 0, 0] = np.arange(count), np.arange(other)
-    return ImageSet(images, np.arange(count), more if other else None)
+    images, more = (np.full((n, 1, 1, 2), 200, np.uint8) for n in (count, sources))
+    images[:, 0, 0, 0], more[:, 0, 0, 0] = np.arange(count), np.arange(sources)
+    return ImageSet(images, np.arange(count), more if sources else None)
 
 
 def numbers(images: torch.Tensor) -> list[int]:
@@ -64,7 +64,7 @@ def test_every_image_once_per_epoch_in_full_batches(count: int, size: int, seed:
 @pytest.mark.parametrize("before", [0, 1, 4, 9])
 @pytest.mark.parametrize("size", [3, 8, 25])
 def test_resuming_gives_the_same_batches(before: int, size: int) -> None:
-    data = numbered(20, other=7)
+    data = numbered(20, sources=7)
     straight = Loader(data, size, "cpu", 1, True)
     take(straight, before)
     file = io.BytesIO()
@@ -77,7 +77,7 @@ def test_resuming_gives_the_same_batches(before: int, size: int) -> None:
     for ours, theirs in zip(take(resumed, 12), expected, strict=True):
         assert torch.equal(ours.images, theirs.images)
         assert torch.equal(ours.labels, theirs.labels)
-        assert torch.equal(ours.other, theirs.other)
+        assert torch.equal(ours.sources, theirs.sources)
 
 
 @given(count=counts, seed=seeds, world=st.integers(1, 4), share=st.integers(1, 10))
@@ -94,14 +94,14 @@ def test_ranks_share_out_the_batch_of_one(count: int, seed: int, world: int, sha
 
 
 def test_streamed_batches_equal_resident_ones(monkeypatch: pytest.MonkeyPatch) -> None:
-    resident = Loader(numbered(20, other=7), 8, "cpu", 3, True)
+    resident = Loader(numbered(20, sources=7), 8, "cpu", 3, True)
     with monkeypatch.context() as patch:
         patch.setattr(loader, "_room", lambda device: 0)
-        streamed = Loader(numbered(20, other=7), 8, "cpu", 3, True)
+        streamed = Loader(numbered(20, sources=7), 8, "cpu", 3, True)
     for ours, theirs in zip(take(streamed, 20), take(resident, 20), strict=True):
         assert torch.equal(ours.images, theirs.images)
         assert torch.equal(ours.labels, theirs.labels)
-        assert torch.equal(ours.other, theirs.other)
+        assert torch.equal(ours.sources, theirs.sources)
 
 
 def test_the_seed_decides() -> None:
@@ -117,7 +117,7 @@ def test_values_are_normalised_exactly() -> None:
     assert batch.images.dtype == torch.float32
     assert torch.equal(batch.images, expected)
     assert (batch.images.min(), batch.images.max()) == (-1, 1)
-    assert batch.labels is batch.other is None
+    assert batch.labels is batch.sources is None
 
 
 def test_flip_mirrors_whole_images_half_of_the_time() -> None:
@@ -141,13 +141,13 @@ def test_an_image_is_not_mirrored_the_same_way_in_every_epoch() -> None:
 
 
 def test_domains_are_drawn_independently() -> None:
-    batches = Loader(numbered(30, other=30), 30, "cpu", 0, False)
+    batches = Loader(numbered(30, sources=30), 30, "cpu", 0, False)
     (batch,) = take(batches, 1)
-    assert batch.other.shape == batch.images.shape
-    assert sorted(numbers(batch.other)) == list(range(30))
-    assert numbers(batch.other) != numbers(batch.images)
-    lengths = Loader(numbered(4, other=9), 18, "cpu", 0, False)
-    other = numbers(take(lengths, 1)[0].other)
+    assert batch.sources.shape == batch.images.shape
+    assert sorted(numbers(batch.sources)) == list(range(30))
+    assert numbers(batch.sources) != numbers(batch.images)
+    lengths = Loader(numbered(4, sources=9), 18, "cpu", 0, False)
+    other = numbers(take(lengths, 1)[0].sources)
     assert sorted(other) == sorted([*range(9)] * 2)
 
 
@@ -162,13 +162,117 @@ def test_channels_last_changes_the_layout_and_not_the_values() -> None:
     assert torch.equal(plain, last)
 
 
+def placed(count: int, size: int, seed: int = 0) -> np.ndarray:
+    """Images whose pixels say which image, row and column they are, in three channels."""
+    number, row, column = np.meshgrid(np.arange(count), np.arange(size), np.arange(size), indexing="ij")
+    return np.stack([number + seed, row, column], 1).astype(np.uint8)
+
+
+def corners(images: torch.Tensor) -> list[tuple[int, ...]]:
+    """(image, top, left, mirrored) of crops of `placed` images; fails where they are no crops."""
+    pixels = ((images + 1) * 127.5).round().int()
+    size = torch.arange(pixels.shape[-1])
+    mirrored = pixels[:, 2, 0, 0] > pixels[:, 2, 0, 1]
+    pixels = torch.where(mirrored[:, None, None, None], pixels.flip(-1), pixels)
+    number, top, left = pixels[:, :, 0, 0].unbind(1)
+    for one, first in zip(pixels, pixels[:, :, 0, 0], strict=True):
+        assert (one[0] == first[0]).all()
+        assert (one[1] == first[1] + size[:, None]).all()
+        assert (one[2] == first[2] + size).all()
+    return list(zip(number.tolist(), top.tolist(), left.tolist(), mirrored.tolist(), strict=True))
+
+
+@pytest.mark.usefixtures("residence")
+def test_crops_are_uniform_over_the_places() -> None:
+    batches = Loader(ImageSet(placed(30, 7), np.arange(30), crop=5), 30, "cpu", 0, True)
+    seen = []
+    for _ in range(60):
+        batch = next(batches)
+        assert batch.images.shape == (30, 3, 5, 5)
+        crops = corners(batch.images)
+        assert [number for number, *_ in crops] == batch.labels.tolist()
+        assert sorted(batch.labels.tolist()) == list(range(30))
+        seen += crops
+    counts = np.unique(np.array(seen)[:, 1:], axis=0, return_counts=True)[1]
+    assert len(counts) == 3 * 3 * 2
+    assert 55 < counts.min() <= counts.max() < 145  # 100 each, 4.6 standard deviations
+
+
+def test_pairs_share_rows_crops_and_coins_and_other_domains_do_not() -> None:
+    images, sources = placed(20, 9), placed(20, 9, seed=100)
+    pairs = Loader(ImageSet(images, sources=sources, paired=True, crop=6), 8, "cpu", 0, True)
+    apart = Loader(ImageSet(images, sources=sources, crop=6), 8, "cpu", 0, True)
+    for of_pair, alone in zip(take(pairs, 10), take(apart, 10), strict=True):
+        targets = corners(of_pair.images)
+        assert [(number + 100, *rest) for number, *rest in targets] == corners(of_pair.sources)
+        assert corners(alone.images) == targets
+        others = corners(alone.sources)
+        assert all([crop[part] for crop in others] != [crop[part] for crop in targets] for part in (1, 2, 3))
+        assert [number - 100 for number, *_ in others] != [number for number, *_ in targets]
+
+
+@pytest.mark.usefixtures("residence")
+@pytest.mark.parametrize("paired", [False, True])
+@pytest.mark.parametrize("before", [0, 2, 7])
+def test_crops_go_on_after_a_resume(paired: bool, before: int) -> None:
+    data = ImageSet(placed(10, 9), sources=placed(10 if paired else 7, 9), paired=paired, crop=6)
+    straight = Loader(data, 4, "cpu", 1, True)
+    take(straight, before)
+    file = io.BytesIO()
+    torch.save(straight.state_dict(), file)
+    file.seek(0)
+    resumed = Loader(data, 4, "cpu", 5, True)
+    resumed.load_state_dict(torch.load(file, weights_only=True))
+    for ours, theirs in zip(take(resumed, 8), take(straight, 8), strict=True):
+        assert torch.equal(ours.images, theirs.images)
+        assert torch.equal(ours.sources, theirs.sources)
+
+
+@given(seed=seeds, world=st.integers(1, 4), share=st.integers(1, 4), paired=st.booleans())
+@settings(max_examples=20, deadline=None)
+def test_ranks_share_out_the_crops_of_one(seed: int, world: int, share: int, paired: bool) -> None:
+    data = ImageSet(placed(10, 9), sources=placed(10 if paired else 7, 9), paired=paired, crop=6)
+    whole = take(Loader(data, world * share, "cpu", seed, True), 4)
+    parts = []
+    for number in range(world):
+        with rank(number, world):
+            parts.append(take(Loader(data, world * share, "cpu", seed, True), 4))
+    for batch, *of_ranks in zip(whole, *parts, strict=True):
+        assert torch.equal(torch.cat([part.images for part in of_ranks]), batch.images)
+        assert torch.equal(torch.cat([part.sources for part in of_ranks]), batch.sources)
+
+
+def test_the_stream_of_a_set_without_crops_is_that_of_earlier_versions() -> None:
+    batches = Loader(numbered(10), 5, "cpu", 3, True)
+    seen = [
+        (label, first < second)
+        for batch in take(batches, 3)
+        for label, first, second in zip(
+            batch.labels.tolist(), batch.images[:, 0, 0, 0], batch.images[:, 0, 0, 1], strict=True
+        )
+    ]
+    generator = torch.Generator().manual_seed(3)
+    expected = []
+    for _ in range(2):
+        order, coins = torch.randperm(10, generator=generator), torch.rand(10, generator=generator) < 0.5
+        expected += zip(order.tolist(), (~coins[: len(order)]).tolist(), strict=True)
+    assert [label for label, _ in seen] == [label for label, _ in expected[:15]]
+    assert [plain for _, plain in seen] == [plain for _, plain in expected[:15]]
+
+
+def test_pairs_of_unequal_numbers_are_refused() -> None:
+    data = ImageSet(placed(10, 9), sources=placed(9, 9), paired=True)
+    with pytest.raises(UserError, match="pairs must have equal numbers and sizes"):
+        Loader(data, 2, "cpu", 0, False)
+
+
 def test_a_mapped_file_is_neither_copied_nor_changed(tmp_path: Path) -> None:
     data = numbered(20).images
     np.save(tmp_path / "a.npy", data)
     before = (tmp_path / "a.npy").read_bytes()
     mapped = np.load(tmp_path / "a.npy", mmap_mode="c")
     batches = Loader(ImageSet(mapped), 8, "cpu", 0, True)
-    assert batches.images.pixels.data_ptr() == mapped.ctypes.data
+    assert batches.streams[0].pixels[0].data_ptr() == mapped.ctypes.data
     take(batches, 5)
     assert (tmp_path / "a.npy").read_bytes() == before
 
@@ -193,9 +297,9 @@ def test_no_images_are_refused() -> None:
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
 @pytest.mark.usefixtures("residence")
 def test_a_gpu_gets_the_same_batches() -> None:
-    cpu, gpu = (Loader(numbered(20, other=7), 8, device, 3, True) for device in ("cpu", "cuda"))
+    cpu, gpu = (Loader(numbered(20, sources=7), 8, device, 3, True) for device in ("cpu", "cuda"))
     for ours, theirs in zip(take(gpu, 20), take(cpu, 20), strict=True):
         assert ours.images.is_cuda
         assert torch.equal(ours.images.cpu(), theirs.images)
         assert torch.equal(ours.labels.cpu(), theirs.labels)
-        assert torch.equal(ours.other.cpu(), theirs.other)
+        assert torch.equal(ours.sources.cpu(), theirs.sources)

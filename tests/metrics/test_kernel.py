@@ -12,6 +12,7 @@ def rows(count: int, dimensions: int, seed: int, shift: float = 0.0) -> torch.Te
     return torch.rand(count, dimensions, generator=torch.Generator().manual_seed(seed)) + shift
 
 
+@pytest.mark.processors
 @pytest.mark.parametrize(("generated", "real", "size"), [(300, 250, 100), (60, 60, 60)])
 def test_equal_to_torch_fidelity(generated, real, size):
     ours, theirs = rows(generated, 32, 1, shift=0.1), rows(real, 32, 2)

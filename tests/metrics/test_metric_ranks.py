@@ -15,6 +15,7 @@ from gan_experiments.cli import eval as command
 from gan_experiments.training import run
 
 
+@pytest.mark.processors
 def test_two_ranks_write_what_one_process_finds(tmp_path: Path, monkeypatch: Any, capsys: Any) -> None:
     """Three batches, the last one smaller, of which the ranks take one and two; real features are shared alike."""
     config, record = tiny.compose(

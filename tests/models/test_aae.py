@@ -14,6 +14,7 @@ from torch.nn.functional import softplus
 from gan_experiments.errors import UserError
 from gan_experiments.training.run import Run
 from gan_experiments.types import Inputs
+from processors import SEED
 
 
 def test_terms_are_the_papers(compose: Any) -> None:
@@ -68,7 +69,8 @@ def test_refuses_a_discriminator_without_units(compose: Any) -> None:
 
 
 @pytest.mark.quality
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.processors
+@pytest.mark.parametrize("seed", range(SEED, SEED + 3))
 def test_codes_of_digits_have_the_priors_moments(seed: int, compose: Any, tmp_path: Path) -> None:
     config, record = compose(
         "model=aae", "data.image_size=16", "network.width=64", "model.code_width=256", "model.latent_dim=4",

@@ -18,6 +18,9 @@ from gan_experiments.metrics.planar import Modes, captured
 from gan_experiments.noise import Noise
 from gan_experiments.training.run import Run
 from gan_experiments.types import Inputs
+from processors import SEED
+
+pytestmark = pytest.mark.processors
 
 RING = [
     "data=ring", "data.sigma=0.05", "network=mlp", "network.width=32", "model.latent_dim=2", "optim.lr=1e-3",
@@ -92,7 +95,11 @@ def trials(methods: list[str]) -> list[Any]:
     def marks(method: str, seed: int) -> list[Any]:
         return [] if method in QUICK and seed == 0 else [pytest.mark.quality]
 
-    return [pytest.param(method, seed, marks=marks(method, seed)) for method in methods for seed in range(3)]
+    return [
+        pytest.param(method, seed + SEED, marks=marks(method, seed))
+        for method in methods
+        for seed in range(3)
+    ]
 
 
 def points(run: Run) -> tuple[Modes, float]:

@@ -16,6 +16,7 @@ from gan_experiments.models import Step
 from gan_experiments.noise import Noise
 from gan_experiments.types import Batch, ImageShape
 
+pytestmark = pytest.mark.processors
 RANKS = 2
 GLOBAL = 8  # images
 MODELS = ["mmdgan", "mmdgan_gp", "swgan", "sliced", "r3gan"]

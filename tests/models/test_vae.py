@@ -15,6 +15,7 @@ from gan_experiments.errors import UserError
 from gan_experiments.models.autoencoder import divergence_from_prior, draw, posterior
 from gan_experiments.training.run import Run
 from gan_experiments.types import Inputs
+from processors import SEED
 
 
 def test_divergence_of_a_known_posterior() -> None:
@@ -141,7 +142,8 @@ def test_refuses_values_that_make_no_sense(override: str, message: str, compose:
         compose("model=vae", override)
 
 
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.processors
+@pytest.mark.parametrize("seed", range(SEED, SEED + 3))
 def test_learns_to_reconstruct_digits(seed: int, compose: Any, tmp_path: Path) -> None:
     config, record = compose(
         "model=vae",

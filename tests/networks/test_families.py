@@ -131,6 +131,7 @@ def note_format(formats: list[bool], layer: nn.Module, inputs: tuple[Tensor], ou
         formats.append(out.stride(1) == 1)
 
 
+@pytest.mark.processors
 @pytest.mark.parametrize(("family", "norm"), COMBINATIONS)
 def test_channels_last_gives_the_same_features_in_the_same_order(family: str, norm: Norm) -> None:
     torch.manual_seed(0)

@@ -15,6 +15,7 @@ from gan_experiments.networks.layers import BatchNorm
 from gan_experiments.noise import Noise
 from gan_experiments.penalties import R1, Dragan, GradientPenalty
 
+pytestmark = pytest.mark.processors
 RANKS = 2
 Results = dict[str, Tensor]
 

@@ -16,6 +16,7 @@ def script() -> ModuleType:
     return load("bench_metrics")
 
 
+@pytest.mark.processors
 def test_both_sides_of_a_figure_compute_the_same(script: ModuleType) -> None:
     x, y = (script.features(60, 16, seed) for seed in range(2))
     fid = script.trace_torch_fidelity(x, y)()["frechet_inception_distance"]
@@ -23,9 +24,12 @@ def test_both_sides_of_a_figure_compute_the_same(script: ModuleType) -> None:
     ours, theirs = script.neighbours_ours(x, y)(), script.neighbours_torch_fidelity(x, y)()
     assert (ours.precision, ours.recall) == pytest.approx((theirs["precision"], theirs["recall"]), rel=1e-6)
     kid = script.kernel_torch_fidelity(x, y)()["kernel_inception_distance_mean"]
-    assert script.kernel_ours(x, y)()[0] == pytest.approx(kid, rel=1e-5)
+    assert script.kernel_ours(x, y)()[0] == pytest.approx(
+        kid, abs=1e-6
+    )  # a difference of float32 means near 1
 
 
+@pytest.mark.processors
 @pytest.mark.parametrize("what", ["neighbours", "kernel"])
 def test_what_is_kept_of_the_real_side_changes_no_figure(script: ModuleType, what: str) -> None:
     x, y = (script.features(60, 16, seed) for seed in range(2))

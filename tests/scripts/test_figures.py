@@ -11,6 +11,10 @@ import torch
 from PIL import Image
 from script_helpers import load
 
+from processors import SEED
+
+pytestmark = pytest.mark.processors
+
 
 def test_jensen_shannon_saturates_and_wasserstein_does_not(tmp_path: Path) -> None:
     module = load("figures/js_vs_wasserstein")
@@ -25,7 +29,7 @@ def test_jensen_shannon_saturates_and_wasserstein_does_not(tmp_path: Path) -> No
 
 def test_the_evolution_ends_at_equilibrium(tmp_path: Path) -> None:
     module = load("figures/evolution_1d")
-    first, last = module.train([0, 700])
+    first, last = module.train([0, 700], seed=SEED)
     assert abs(first.points.mean().item() - 4) > 2
     assert last.points.mean().item() == pytest.approx(4, abs=0.15)
     assert last.points.std().item() == pytest.approx(0.5, abs=0.15)
@@ -37,8 +41,8 @@ def test_the_evolution_ends_at_equilibrium(tmp_path: Path) -> None:
 def test_clipping_kills_gradients_and_piles_weights_up(tmp_path: Path) -> None:
     module = load("figures/weight_clipping")
     centres = module.MIXTURES["8 Gaussians"]
-    clipped = module.train(centres, module.REGULARISERS["clip 0.01"], layers=12, steps=60)
-    penalised = module.train(centres, module.REGULARISERS["gradient penalty"], layers=12, steps=60)
+    clipped = module.train(centres, module.REGULARISERS["clip 0.01"], layers=12, steps=60, seed=SEED)
+    penalised = module.train(centres, module.REGULARISERS["gradient penalty"], layers=12, steps=60, seed=SEED)
     assert float(clipped.weights.abs().max()) == pytest.approx(0.01)
     at_limit = [
         (trained.weights.abs() > 0.99 * trained.weights.abs().max()).float().mean()
@@ -60,7 +64,7 @@ def test_clipping_kills_gradients_and_piles_weights_up(tmp_path: Path) -> None:
 def test_on_parallel_lines_the_minimax_gradient_vanishes_and_wgan_arrives(tmp_path: Path) -> None:
     module = load("figures/wgan_where_gan_fails")
     minimax, saturated, clipped, penalised = (
-        module.train(one, alone=150, steps=60) for one in module.METHODS
+        module.train(one, alone=150, steps=60, seed=SEED) for one in module.METHODS
     )
     assert minimax.gradients[-1] < 0.05 * max(minimax.gradients)
     assert min(history.gradients[-1] for history in (saturated, clipped, penalised)) > 0.3

@@ -276,6 +276,7 @@ def test_a_run_goes_on_in_another_memory_format(compose: Any, tmp_path: Path) ->
             torch.testing.assert_close(one, other, rtol=1e-4, atol=1e-6)
 
 
+@pytest.mark.processors
 def test_memory_format_does_not_change_the_method(compose: Any, tmp_path: Path) -> None:
     losses = {}
     for setting in (True, False):

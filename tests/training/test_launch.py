@@ -20,6 +20,7 @@ CASES = {
 }
 
 
+@pytest.mark.processors
 @pytest.mark.parametrize("case", CASES)
 def test_two_ranks_are_one(case: str, compose: Any, tmp_path: Path) -> None:
     settings = [

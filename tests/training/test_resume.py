@@ -34,6 +34,7 @@ def state(folder: Path) -> dict[str, Any]:
     return {key: loaded[key] for key in ("engine", "loader", "rng")}
 
 
+@pytest.mark.processors
 @pytest.mark.parametrize("model", tiny.MODELS)
 def test_half_and_half_are_the_whole(model: str, compose: Any, tmp_path: Path) -> None:
     half = 20 if model in ("gan", "dcgan", "wgan", "wgan_gp", "gan_gp", "sngan", "san") else 4
@@ -74,6 +75,7 @@ def stop_at(run: Run, step: int) -> None:
     run.engine.iterate = iterate_and_stop  # type: ignore[method-assign]
 
 
+@pytest.mark.processors
 def test_killed_process_resumes_to_the_bit(compose: Any, tmp_path: Path) -> None:
     settings = ["model=san", "train.steps=12", "train.checkpoint_every=4", "train.log_every=4"]
     config, record = compose(*settings)

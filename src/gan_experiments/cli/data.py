@@ -14,6 +14,7 @@ from gan_experiments.errors import RunError, UserError, did_you_mean
 
 if TYPE_CHECKING:
     from gan_experiments.data import Data
+    from gan_experiments.data.transforms import Pixels
 
 PROGRAM = "gan-data"
 
@@ -99,12 +100,21 @@ def _prepare(name: str, settings: list[str], root: Path) -> None:
     data = _compose(name, settings)
     for split in data.splits():
         images = data.load(split, root)
-        print(f"{name} {split}: {len(images)} images of {'x'.join(map(str, images.images.shape[1:]))}")
-        if images.other is not None:
-            print(f"  second domain: {len(images.other)} images")
+        what = "pairs" if images.paired else "images"
+        print(f"{name} {split}: {len(images)} {what} of {_dims(images.images)}{_cropped(images.crop)}")
+        if images.sources is not None:
+            print(f"  translated from: {len(images.sources)} images of {_dims(images.sources)}")
         if images.labels is not None:
             counts = np.bincount(images.labels, minlength=data.num_classes)
             print("  per class: " + ", ".join(map(str, counts)))
+
+
+def _dims(images: Pixels) -> str:
+    return "x".join(map(str, images.shape[1:]))
+
+
+def _cropped(size: int | None) -> str:
+    return f", of which training sees crops of {size}x{size}" if size else ""
 
 
 def _options() -> dict[str, str]:

@@ -11,8 +11,10 @@ from gan_experiments.data.horse2zebra import Horse2Zebra
 from gan_experiments.data.loader import Loader
 from gan_experiments.data.mnist import Mnist
 from gan_experiments.data.npz import Npz
+from gan_experiments.data.pairs import Facades, Maps, PairedFolders, Pairs
 from gan_experiments.data.points import Gaussian1d, Grid, Mixture1200, Points, PointSet, Ring
 from gan_experiments.data.stl10 import Stl10
+from gan_experiments.data.two_domains import TwoDomains
 
 __all__ = [
     "CelebA",
@@ -20,6 +22,7 @@ __all__ = [
     "Data",
     "Digits",
     "DomainFolders",
+    "Facades",
     "FashionMnist",
     "Folder",
     "Gaussian1d",
@@ -27,11 +30,15 @@ __all__ = [
     "Horse2Zebra",
     "ImageSet",
     "Loader",
+    "Maps",
     "Mixture1200",
     "Mnist",
     "Npz",
+    "PairedFolders",
+    "Pairs",
     "PointSet",
     "Points",
     "Ring",
     "Stl10",
+    "TwoDomains",
 ]

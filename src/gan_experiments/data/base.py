@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any, ClassVar
@@ -16,7 +16,7 @@ from omegaconf import MISSING
 
 from gan_experiments.data import cache, download, files
 from gan_experiments.data.download import Remote
-from gan_experiments.data.transforms import Pixels
+from gan_experiments.data.transforms import Pixels, center_crop
 from gan_experiments.errors import UserError
 from gan_experiments.types import ImageShape
 
@@ -28,26 +28,37 @@ class ImageSet:
     """One split, decoded.
 
     `images`: uint8 (n, c, h, w), in memory or mapped from the cache; not to be written to. `labels`: int64 (n,),
-    or None. `other`: the second domain's images, uint8 (m, c, h, w), or None.
+    or None. `sources`: the images of the domain translated from, uint8 (m, c, h, w), or None; `paired`: row for
+    row the partners of `images`. `crop`: training takes squares of this size from random places; None: everything.
     """
 
     images: Pixels
     labels: Labels | None = None
-    other: Pixels | None = None
+    sources: Pixels | None = None
+    paired: bool = field(default=False, kw_only=True)
+    crop: int | None = field(default=None, kw_only=True)
 
     def __len__(self) -> int:
         return len(self.images)
 
+    def swapped(self) -> ImageSet:
+        """The two domains exchanged."""
+        assert self.sources is not None
+        return ImageSet(self.sources, sources=self.images, paired=self.paired, crop=self.crop)
+
     def pieces(self, rows: NDArray[np.int64]) -> list[Pixels]:
-        """The images of `rows` in their order, those of one size together: as metrics read them."""
-        return [self.images[rows]]
+        """The images of `rows` in their order, those of one size together, without `crop`'s margin: as metrics
+        read them."""
+        images = self.images[rows]
+        return [images if self.crop is None else center_crop(images, self.crop)]
 
     @cached_property
     def digest(self) -> str:
         """sha256 of shapes and values, the same wherever the files lie."""
-        parts = (
-            _digest(array) if array is not None else "" for array in (self.images, self.labels, self.other)
-        )
+        arrays = (self.images, self.labels, self.sources)
+        parts = [_digest(array) if array is not None else "" for array in arrays]
+        if self.crop is not None:
+            parts.append(str(self.crop))
         return hashlib.sha256(" ".join(parts).encode()).hexdigest()
 
 
@@ -87,8 +98,8 @@ class Data:
     option: ClassVar[
         str
     ]  # the name on the command line, as in data=mnist: that of the module, or the class says
-    domains: ClassVar[int] = 1
-    paired: ClassVar[bool] = False
+    domains: ClassVar[int] = 1  # 2: images are translated from one to the other
+    paired: ClassVar[bool] = False  # whether each image has its partner in the other domain
     folders: ClassVar[tuple[str, ...]] = ()  # under the root: to put files in (the first), to look in (all)
     remotes: ClassVar[tuple[Remote, ...]] = ()
     unpacked: ClassVar[str] = ""  # the folder inside the archive, if `remotes` is one archive
@@ -107,7 +118,18 @@ class Data:
 
     @property
     def shape(self) -> ImageShape:
-        return ImageShape(self.channels, self.image_size, classes=self.num_classes)
+        return ImageShape(self.channels, self.image_size, classes=self.num_classes, source=self.source_shape)
+
+    @property
+    def source_shape(self) -> ImageShape | None:
+        """The shape of the images translated from, None for data of one domain."""
+        return None
+
+    @property
+    def provides(self) -> frozenset[str]:
+        """What a model may need besides images: "labels", "sources", "pairs"."""
+        has = {"labels": self.num_classes > 1, "sources": self.domains == 2, "pairs": self.paired}
+        return frozenset(name for name, there in has.items() if there)
 
     def splits(self) -> tuple[str, ...]:
         """The splits that `load` knows."""

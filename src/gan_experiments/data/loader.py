@@ -1,10 +1,10 @@
-"""Endless training batches from a decoded set: one gather, one normalisation, one flip, all on the device."""
+"""Endless training batches from a decoded set: gathered, cropped, flipped and normalised on the device."""
 
 from __future__ import annotations
 
 import math
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
 
@@ -19,6 +19,7 @@ from gan_experiments.types import Batch
 
 RESIDENT_SHARE = 0.25  # of a GPU's memory; a larger set stays in the host's and is copied batch by batch
 AHEAD = 3  # batches gathered in advance from such a set
+STREAMS = ("images", "sources")  # in a loader's state
 
 State = dict[str, Any]
 
@@ -28,7 +29,9 @@ class Loader:
 
     Every epoch is a new permutation, the same on all ranks; each image is seen once in it, and a batch that reaches
     the end of one goes on in the next. `seed` decides everything: equal seeds give equal batches, on any number of
-    ranks. `flip` mirrors each image with probability 1/2. Domains are sampled independently of each other.
+    ranks. `flip` mirrors each image with probability 1/2; a set with `crop` gives squares of that size from places
+    that are uniform over its images. Pairs share rows, coins and places; domains without pairs are sampled
+    independently of each other.
     """
 
     def __init__(
@@ -46,41 +49,41 @@ class Loader:
             )
         device = torch.device(device)
         self.labels = None if image_set.labels is None else torch.from_numpy(image_set.labels).to(device)
-        self.images = _Domain(image_set.images, batch_size, device, seed, flip, channels_last)
-        self.other = None
-        if image_set.other is not None:
-            self.other = _Domain(image_set.other, batch_size, device, seed + 1, flip, channels_last)
+        arrays = [array for array in (image_set.images, image_set.sources) if array is not None]
+        groups = [arrays] if image_set.paired else [[array] for array in arrays]
+        self.streams = [
+            _Stream(group, image_set.crop, batch_size, device, seed + number, flip, channels_last)
+            for number, group in enumerate(groups)
+        ]
 
     def __iter__(self) -> Iterator[Batch]:
         return self
 
     def __next__(self) -> Batch:
-        images, order = self.images.next()
-        labels = None if self.labels is None else self.labels[order]
-        other = None if self.other is None else self.other.next()[0]
-        return Batch(images, labels, other)
+        (rows, *images), *others = [stream.next() for stream in self.streams]
+        labels = None if self.labels is None else self.labels[rows]
+        return Batch(images[0], labels, *images[1:], *(sources for _, sources in others))
 
     next = __next__
 
     def state_dict(self) -> State:
         """The position in the stream of batches; only tensors and integers."""
-        state = {"images": self.images.state_dict()}
-        if self.other is not None:
-            state["other"] = self.other.state_dict()
-        return state
+        return {name: stream.state_dict() for name, stream in zip(STREAMS, self.streams, strict=False)}
 
     def load_state_dict(self, state: State) -> None:
         """Go on exactly where the loader that gave `state` stood."""
-        self.images.load_state_dict(state["images"])
-        if self.other is not None:
-            self.other.load_state_dict(state["other"])
+        for name, stream in zip(STREAMS, self.streams, strict=False):
+            stream.load_state_dict(state[name])
 
 
 class _Order:
-    """An endless sequence of permutations of `count` images, each image with its coin for the flip."""
+    """An endless sequence of permutations of `count` images, each image with its coin for the flip.
 
-    def __init__(self, count: int, seed: int, device: torch.device) -> None:
-        self.count, self.device = count, device
+    `margin`: (height, width) that a crop leaves over; each image then has the place of its crop as well.
+    """
+
+    def __init__(self, count: int, margin: tuple[int, int], seed: int, device: torch.device) -> None:
+        self.count, self.margin, self.device = count, margin, device
         self.generator = torch.Generator().manual_seed(seed)
         self._shuffle()
 
@@ -89,22 +92,23 @@ class _Order:
         self.position = 0
         permutation = torch.randperm(self.count, generator=self.generator)
         coins = torch.rand(self.count, generator=self.generator) < 0.5
-        self.permutation, self.coins = permutation.to(self.device), coins.to(self.device)
+        rooms = self.margin if any(self.margin) else ()
+        places = [torch.randint(room + 1, (self.count,), generator=self.generator) for room in rooms]
+        self.columns = [column.to(self.device) for column in (permutation, coins, *places)]
 
-    def take(self, count: int) -> tuple[Tensor, Tensor]:
-        """The next `count` indices and coins."""
+    def take(self, count: int) -> list[Tensor]:
+        """The next `count` indices, coins, and tops and lefts of crops where there are any, each (count,)."""
         parts = []
         while count:
             if self.position == self.count:
                 self._shuffle()
             part = slice(self.position, min(self.position + count, self.count))
-            parts.append((self.permutation[part], self.coins[part]))
+            parts.append([column[part] for column in self.columns])
             count -= part.stop - part.start
             self.position = part.stop
         if len(parts) == 1:
             return parts[0]
-        indices, coins = zip(*parts, strict=True)
-        return torch.cat(indices), torch.cat(coins)
+        return [torch.cat(pieces) for pieces in zip(*parts, strict=True)]
 
     def state_dict(self) -> State:
         return {"generator": self.epoch, "position": self.position, "count": self.count}
@@ -119,51 +123,68 @@ class _Order:
         self.position = int(state["position"])
 
 
-class _Domain:
-    """One array of images and its order."""
+class _Stream:
+    """Arrays of which equal rows belong together, and their one order."""
 
     def __init__(
         self,
-        images: Pixels,
+        arrays: Sequence[Pixels],
+        crop: int | None,
         batch_size: int,
         device: torch.device,
         seed: int,
         flip: bool,
         channels_last: bool,
     ) -> None:
-        if not len(images):
+        count, height, width = len(arrays[0]), *arrays[0].shape[2:]
+        if not count:
             raise UserError("there is no image to train on")
+        if any(array.shape[2:] != (height, width) or len(array) != count for array in arrays):
+            raise UserError("pairs must have equal numbers and sizes of images in both domains")
+        self.crop = crop or height
+        margin = (height - self.crop, width - (crop or width))
         self.batch_size, self.device, self.flip = batch_size, device, flip
         self.layout = torch.channels_last if channels_last else torch.contiguous_format
-        self.pixels = torch.from_numpy(images)
-        resident = images.nbytes <= _room(device)
-        if resident:
-            self.pixels = self.pixels.to(device)  # no copy on the CPU, also not of a mapped file
-        self.order = _Order(len(images), seed, device if resident else torch.device("cpu"))
+        self.pixels = [torch.from_numpy(array) for array in arrays]
+        resident = sum(array.nbytes for array in arrays) <= _room(device)
+        if resident:  # no copy on the CPU, also not of a mapped file
+            self.pixels = [pixels.to(device) for pixels in self.pixels]
+        self.order = _Order(count, margin, seed, device if resident else torch.device("cpu"))
         self.position = self.order.state_dict()
-        self.ahead: deque[tuple[State, Future[tuple[Tensor, ...]]]] = deque()
+        self.ahead: deque[tuple[State, Future[list[Tensor]]]] = deque()
         self.worker = None if resident else ThreadPoolExecutor(1, "gather")
 
-    def next(self) -> tuple[Tensor, Tensor]:
-        """This rank's images, normalised to [-1, 1], and their indices, on the device."""
+    def next(self) -> list[Tensor]:
+        """The indices of this rank's images, then the images of each array, normalised to [-1, 1], on the device."""
         if self.worker is None:
-            indices, coins = self._take()
-            pixels = self.pixels.index_select(0, indices)
+            indices, coins, *chosen = self._gather(*self._take())
         else:
             while len(self.ahead) < AHEAD:
-                indices, coins = self._take()
-                job = self.worker.submit(_gather, self.device, self.pixels, indices, coins)
+                job = self.worker.submit(self._pinned, *self._take())
                 self.ahead.append((self.order.state_dict(), job))
             self.position, done = self.ahead.popleft()
-            pixels, indices, coins = (part.to(self.device, non_blocking=True) for part in done.result())
+            indices, coins, *chosen = (part.to(self.device, non_blocking=True) for part in done.result())
         if self.flip:
-            pixels = _mirror(pixels, coins)
-        return to_float(pixels, self.layout), indices
+            chosen = [_mirror(pixels, coins) for pixels in chosen]
+        return [indices, *(to_float(pixels, self.layout) for pixels in chosen)]
 
-    def _take(self) -> tuple[Tensor, Tensor]:
-        indices, coins = self.order.take(self.batch_size)
+    def _take(self) -> list[Tensor]:
         share = parallel.local_slice(self.batch_size)
-        return indices[share], coins[share]
+        return [column[share] for column in self.order.take(self.batch_size)]
+
+    def _gather(self, indices: Tensor, coins: Tensor, *places: Tensor) -> list[Tensor]:
+        """The indices and coins, and what they choose of each array: whole images, or their crops."""
+        if not places:
+            return [indices, coins, *(pixels.index_select(0, indices) for pixels in self.pixels)]
+        top, left = places
+        # Every crop there is, as a view; choosing from it copies the chosen ones alone.
+        crops = [pixels.unfold(2, self.crop, 1).unfold(3, self.crop, 1) for pixels in self.pixels]
+        return [indices, coins, *(view[indices, :, top, left] for view in crops)]
+
+    def _pinned(self, *columns: Tensor) -> list[Tensor]:
+        """`_gather` in page-locked memory if the device copies from there unwaited."""
+        parts = self._gather(*columns)
+        return [part.pin_memory() for part in parts] if self.device.type == "cuda" else parts
 
     def state_dict(self) -> State:
         return self.position if self.worker else self.order.state_dict()
@@ -178,12 +199,6 @@ def _mirror(pixels: Tensor, coins: Tensor) -> Tensor:
     # Choosing whole rows is several times faster than torch.where on bytes.
     rows = torch.arange(len(coins), device=coins.device) + coins * len(coins)
     return torch.cat([pixels, pixels.flip(-1)]).index_select(0, rows)
-
-
-def _gather(device: torch.device, pixels: Tensor, indices: Tensor, coins: Tensor) -> tuple[Tensor, ...]:
-    """The chosen pixels, their indices and coins, in page-locked memory if `device` copies from there unwaited."""
-    parts = (pixels.index_select(0, indices), indices, coins)
-    return tuple(part.pin_memory() for part in parts) if device.type == "cuda" else parts
 
 
 def _room(device: torch.device) -> float:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import cast
 
 import numpy as np
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
 
 from gan_experiments.data import cache
 from gan_experiments.data.transforms import Pixels, center_crop, resize
@@ -26,15 +26,21 @@ Reader = Callable[[str], bytes]
 @dataclass(frozen=True)
 class Fit:
     """How a picture becomes (channels, size, size): the middle square of `crop` pixels (None: as large as
-    fits), resized bilinearly with antialiasing."""
+    fits), resized bilinearly with antialiasing. `half`: of the "left" or "right" half of a picture of two."""
 
     channels: int
     size: int
     crop: int | None = None
+    half: str | None = None
 
     def decode(self, content: bytes, name: str) -> Pixels:
         """uint8 (channels, size, size) of a file's content; raises UserError naming the file."""
         planes = decode(content, name, self.channels)[None]
+        if self.half:
+            middle, odd = divmod(planes.shape[3], 2)
+            if odd or not middle:
+                raise UserError(f"{name} is {planes.shape[3]} pixels wide, which two pictures cannot share")
+            planes = planes[..., :middle] if self.half == "left" else planes[..., middle:]
         if self.crop and min(planes.shape[2:]) < self.crop:
             height, width = planes.shape[2:]
             raise UserError(f"{name} is {width}x{height} pixels, too small for data.crop={self.crop}")
@@ -59,6 +65,16 @@ def decode(content: bytes, name: str, channels: int | None = None) -> Pixels:
     except Exception as error:  # whatever a decoder raises, it is the file that is bad
         raise UserError(f"{name} cannot be read as an image: {error}") from error
     return cast(Pixels, pixels[None] if pixels.ndim == 2 else pixels.transpose(2, 0, 1))
+
+
+def size(file: Path) -> tuple[int, int]:
+    """Width and height of a picture as it is seen, from its header; raises UserError naming the file."""
+    try:
+        with Image.open(file) as opened:
+            turned = opened.getexif().get(ExifTags.Base.Orientation, 1) >= 5  # by a quarter
+            return opened.size[::-1] if turned else opened.size
+    except Exception as error:  # whatever a decoder raises, it is the file that is bad
+        raise UserError(f"{file} cannot be read as an image: {error}") from error
 
 
 def under(folder: Path) -> list[Path]:

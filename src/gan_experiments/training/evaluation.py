@@ -72,7 +72,8 @@ class Evaluations:
         for direction in model.translations:
             if direction == "b_to_a":
                 real, held_out = real.swapped(), held_out.swapped() if held_out else None
-            chosen = metrics.at_most(len(held_out.sources)) if held_out and translates else metrics
+            translated = held_out.sources if held_out and translates else None
+            chosen = metrics if translated is None else metrics.at_most(len(translated))
             evaluator = chosen.evaluator(real, device, held_out if wanted else None, root)
             self.comparisons.append(Comparison(direction, evaluator, held_out if translates else None))
 

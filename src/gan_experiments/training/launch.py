@@ -16,6 +16,7 @@ from torch.distributed.launcher.api import LaunchConfig, elastic_launch
 
 from gan_experiments.config import Config
 from gan_experiments.errors import Interrupted, RunError, UserError
+from gan_experiments.training.companions import check_companions
 from gan_experiments.training.run import Run
 
 
@@ -34,6 +35,7 @@ def run(config: Config, folder: Path, record: dict[str, Any]) -> dict[str, float
 def check(config: Config) -> None:
     """Refuse, in words, what cannot work, before any data is read."""
     config.gpu.resolve()
+    check_companions(config.model, config.data)
     config.model.check(config.loss, config.data)
     if config.train.batch_size % config.gpu.devices:
         raise UserError(
