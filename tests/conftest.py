@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -24,3 +25,25 @@ def _threads() -> None:
 def compose() -> Compose:
     """`compose("model=san", ...) -> (Config, record)`: the real configs of a tiny run with these overrides."""
     return tiny.compose
+
+
+def translated(model: str, folder: Path) -> Path:
+    from gan_experiments.training import run
+
+    settings = ["metrics=lenet", "train.evaluate_every=2", "train.sample_every=2"]
+    config, record = tiny.compose(*tiny.translation(folder / "data", model), *settings)
+    (folder / "run").mkdir()
+    run(config, folder / "run", record)
+    return folder / "run"
+
+
+@pytest.fixture(scope="session")
+def cyclegan(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a run of four steps on two domains without pairs, evaluated after two and four."""
+    return translated("cyclegan", tmp_path_factory.mktemp("cyclegan"))
+
+
+@pytest.fixture(scope="session")
+def pix2pix(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The same on pairs."""
+    return translated("pix2pix", tmp_path_factory.mktemp("pix2pix"))

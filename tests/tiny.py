@@ -6,7 +6,9 @@ from pathlib import Path
 from typing import Any
 
 import hydra
+import numpy as np
 from omegaconf import OmegaConf
+from PIL import Image
 
 from gan_experiments.cli.arguments import expanded
 from gan_experiments.cli.catalogue import Catalogue
@@ -32,6 +34,32 @@ TINY = [
     "train.checkpoint_every=2",
     "train.evaluate_every=100",
 ]
+
+
+# Pictures of each domain: names that both have are partners, so that more of one domain are for data without pairs.
+PAIRS = {"trainA": 12, "trainB": 12, "testA": 10, "testB": 10}
+APART = {**PAIRS, "trainB": 13, "testB": 11}
+
+
+def translation(folder: Path, model: str) -> list[str]:
+    """Overrides of a tiny run of a translator, whose data are pictures of noise that this writes into `folder`."""
+    paired = model == "pix2pix"
+    numbers = np.random.default_rng(0)
+    for name, count in (PAIRS if paired else APART).items():
+        (folder / name).mkdir(parents=True, exist_ok=True)
+        for index in range(count):
+            coarse = numbers.integers(0, 256, (5, 6, 3), dtype=np.uint8)
+            Image.fromarray(coarse.repeat(4, 0).repeat(4, 1)).save(folder / name / f"{index:02d}.png")
+    return [
+        f"model={model}",
+        f"data={'paired' if paired else 'domain'}_folders",
+        f"data.path={folder}",
+        f"paths.data={folder}",
+        "data.image_size=16",
+        "network.width=2",
+        "network.discriminator_layers=1",
+        "train.batch_size=2",
+    ]
 
 
 def overridden(*overrides: str) -> list[str]:

@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import math
+from pathlib import Path
 from typing import Any
 
+import numpy as np
+import pytest
 import torch
 
-from gan_experiments.metrics import Evaluation
-from gan_experiments.training.evaluation import Samples, record
+import tiny
+from gan_experiments.data import ImageSet
+from gan_experiments.errors import UserError
+from gan_experiments.metrics import Evaluation, NoMetrics
+from gan_experiments.training.evaluation import Evaluations, Samples, facing, objective, record
 from gan_experiments.training.sampler import Sampler
 
 CPU = torch.device("cpu")
@@ -59,3 +66,115 @@ def test_a_record_holds_figures_floor_classes_and_protocol() -> None:
         "protocol": {"extractor": "x", "ema": 0.99, "split": "train"},
     }
     assert "classes" not in record(Evaluation({"fid": 1.0}), 0)
+
+
+def evaluations(compose: Any, folder: Path, model: str, *overrides: str) -> tuple[Evaluations, Sampler]:
+    config, _ = compose(*tiny.translation(folder, model), "metrics=lenet", *overrides)
+    networks = config.model.build(config.network, config.loss, config.data.shape)
+    sampler = Sampler(config.model, networks, config.gpu, CPU)
+    return Evaluations(config.metrics, config.data, config.model, folder, CPU), sampler
+
+
+def test_each_direction_is_judged_against_the_domain_that_it_makes(compose: Any, tmp_path: Path) -> None:
+    both, sampler = evaluations(compose, tmp_path, "cyclegan")
+    sampler.model.sample = lambda networks, inputs, direction: inputs.images.clone()
+    found = both(sampler)
+    data = both.data
+    train, test = (data.load(split, tmp_path) for split in ("train", "test"))
+    for direction in ("a_to_b", "b_to_a"):
+        real, held_out = facing(train, direction), facing(test, direction)
+        protocol = found.protocol[direction]
+        assert (protocol["generated"], protocol["real"]) == (len(held_out.sources), len(real))
+        assert protocol["floor"] == min(
+            len(held_out), len(held_out.sources)
+        )  # as many as are generated, if there are
+        assert protocol["real_digest"] == real.digest
+    assert [len(facing(test, direction).sources) for direction in ("a_to_b", "b_to_a")] == [10, 11]
+    # A model that leaves every image as it is makes of one domain what the other's floor is measured with.
+    alone = both.metrics.at_most(10)
+    zebras = ImageSet(test.sources)
+    floor = alone.evaluator(train, CPU, zebras, tmp_path)(lambda count: torch.tensor(test.sources[:count]))
+    for name, value in floor.values.items():
+        assert found.values[f"a_to_b/{name}"] == pytest.approx(value, rel=1e-6)
+        if name != "diversity":
+            assert floor.floor[name] == pytest.approx(value, rel=1e-6)
+
+
+def test_the_kernel_distance_comes_first_and_pairs_have_figures_of_their_own(
+    compose: Any, tmp_path: Path
+) -> None:
+    both, sampler = evaluations(compose, tmp_path / "apart", "cyclegan")
+    names = list(both(sampler).values)
+    assert names[:2] == ["a_to_b/kid_lenet", "a_to_b/fd_lenet"]
+    assert names[len(names) // 2] == "b_to_a/kid_lenet"
+    assert not {"a_to_b/l1", "a_to_b/psnr", "a_to_b/ssim"} & set(names)
+    one, sampler = evaluations(compose, tmp_path / "pairs", "pix2pix", "metrics.batch_size=4")
+    test = one.data.load("test", tmp_path)
+    targets = torch.tensor(test.images).float() / 127.5 - 1
+    places = {source.tobytes(): index for index, source in enumerate(test.sources)}
+
+    def perfect(networks: Any, inputs: Any, direction: str) -> torch.Tensor:
+        sources = (inputs.images * 127.5 + 128).to(torch.uint8).numpy()
+        return targets[[places[source.tobytes()] for source in sources]]
+
+    sampler.model.sample = perfect
+    found = one(sampler)
+    assert next(iter(found.values)) == "a_to_b/kid_lenet"
+    assert [found.values[f"a_to_b/{name}"] for name in ("l1", "psnr", "ssim")] == pytest.approx(
+        [0, 100, 1], abs=1e-5
+    )
+    assert found.protocol["a_to_b"]["pairs"] == 10
+    for name, value in found.floor.items():
+        assert found.values[name] == pytest.approx(value, rel=1e-6)
+
+
+def test_a_translator_takes_few_images_at_a_time_and_each_has_its_noise(compose: Any, tmp_path: Path) -> None:
+    one, sampler = evaluations(compose, tmp_path, "pix2pix")
+    (comparison,) = one.comparisons
+    whole = one.samples(comparison, sampler)(10)
+    assert isinstance(whole, torch.Tensor)
+    part = one.samples(comparison, sampler)
+    part.skip(7)
+    torch.testing.assert_close(part(3), whole[7:])
+    sizes: list[int] = []
+    sampler.model.sample = lambda networks, inputs, direction: (sizes.append(len(inputs)), inputs.images)[1]
+    many = np.zeros((40, 3, 16, 16), np.uint8)
+    Samples(sampler, sampler.model.feed(0, CPU, many), "a_to_b")(40)
+    assert sizes == [16, 16, 8]
+
+
+def test_without_enough_held_out_images_there_are_no_figures(compose: Any, tmp_path: Path) -> None:
+    tiny.translation(tmp_path, "cyclegan")
+    for file in sorted((tmp_path / "testA").iterdir())[4:]:
+        file.unlink()
+    with pytest.raises(UserError, match="there are 4 held-out images to translate; metrics need at least 10"):
+        evaluations_of(compose, tmp_path, "metrics=lenet")
+    for folder in ("testA", "testB"):
+        for file in (tmp_path / folder).iterdir():
+            file.unlink()
+        (tmp_path / folder).rmdir()
+    with pytest.raises(
+        UserError, match="data=domain_folders has no test split here: add one, or metrics=none"
+    ):
+        evaluations_of(compose, tmp_path, "metrics=lenet")
+    assert not evaluations_of(compose, tmp_path, "metrics=none").comparisons
+
+
+def evaluations_of(compose: Any, folder: Path, *overrides: str) -> Evaluations:
+    """Of the pictures that are in `folder` now."""
+    settings = ["data=domain_folders", f"data.path={folder}", "data.image_size=16"]
+    config, _ = compose("model=cyclegan", *settings, *overrides)
+    return Evaluations(config.metrics, config.data, config.model, folder, CPU)
+
+
+def test_the_best_checkpoint_of_a_translator_has_the_lowest_mean_kernel_distance(compose: Any) -> None:
+    config, _ = compose("model=cyclegan", "metrics=lenet")
+    values = {"a_to_b/kid_lenet": 2.0, "b_to_a/kid_lenet": 5.0, "a_to_b/fd_lenet": 1.0, "kid_lenet": 9.0}
+    assert objective(config.metrics, config.model, values) == 3.5
+    assert objective(config.metrics, config.model, {"a_to_b/kid_lenet": 2.0}) == math.inf
+    assert math.isnan(objective(config.metrics, config.model, {**values, "b_to_a/kid_lenet": math.nan}))
+    assert objective(NoMetrics(), config.model, values) == math.inf
+    config, _ = compose("model=cut", "metrics=lenet")
+    assert objective(config.metrics, config.model, values) == 2
+    config, _ = compose("model=gan", "metrics=lenet")
+    assert objective(config.metrics, config.model, {"fd_lenet": 4.0, **values}) == 4

@@ -25,9 +25,11 @@ from gan_experiments.metrics.features import Features
 from gan_experiments.metrics.folder import FolderImages
 from gan_experiments.metrics.scores import FEWEST
 from gan_experiments.metrics.several import SeveralEvaluators
+from gan_experiments.training.companions import check_companions
 from gan_experiments.training.evaluation import Comparison, Evaluations, Samples, record
 from gan_experiments.training.recorder import write_json
 from gan_experiments.training.restore import Restored
+from gan_experiments.types import ImageShape
 
 SHOWN = 8  # generated images in each half of the neighbours' picture
 
@@ -44,36 +46,56 @@ def of_checkpoint(path: Path, arguments: argparse.Namespace, settings: list[str]
     if data.shape.bounded != restored.shape.bounded:
         kinds = ("images", "points") if restored.shape.bounded else ("points", "images")
         raise UserError(f"this model draws {kinds[0]}, and data={data.option} has {kinds[1]}")
+    if restored.shape.source is not None:
+        _check_domains(restored, data)
     metrics.check(root)
     evaluations = Evaluations(metrics, data, restored.model, root, restored.device)
     folder = path.parent.parent / "evaluations" if path.parent.name == "checkpoints" else path.parent
     file: Path = arguments.json or folder / f"step_{restored.step:08d}_{_label(metrics)}.json"
     together = Evaluation()
-    pictures: dict[str, Any] = {}
+    nearest: dict[str, Any] = {}
+    pictures: list[str] = []
     for comparison in evaluations.comparisons:
-        evaluation, drawn = _measure(evaluations, comparison, restored, file, arguments.pictures)
+        evaluation, found, drawn = _measure(evaluations, comparison, restored, file, arguments.pictures)
         evaluations.add(together, comparison, evaluation, restored.sampler)
-        pictures |= drawn
-    about = {
+        nearest |= {comparison.prefix + name: one for name, one in found.items()}
+        pictures += drawn
+    about: dict[str, Any] = {
         "checkpoint": str(path),
         "step": restored.step,
         "images_seen": restored.images_seen,
         "settings": settings,
     }
-    _tell({**about, **record(together, restored.ema), **pictures}, file)
+    if pictures:
+        about |= {"nearest": nearest, "pictures": pictures}
+    _tell({**about, **record(together, restored.ema)}, file)
+
+
+def _check_domains(restored: Restored, data: Data) -> None:
+    """Raise UserError for data that a translator cannot be measured on."""
+    check_companions(restored.model, data)
+    if data.shape != restored.shape:
+        trained, given = ((shape.source, shape) for shape in (restored.shape, data.shape))
+        raise UserError(
+            f"this model translates images of {_dims(trained)}, and data={data.option} has here {_dims(given)}"
+        )
+
+
+def _dims(domains: tuple[ImageShape | None, ImageShape]) -> str:
+    return " to ".join("x".join(map(str, shape.dims)) for shape in domains if shape is not None)
 
 
 def _measure(
     evaluations: Evaluations, comparison: Comparison, restored: Restored, file: Path, pictures: bool
-) -> tuple[Evaluation, dict[str, Any]]:
-    """The figures of one direction, and what the record says of the pictures drawn beside them."""
+) -> tuple[Evaluation, dict[str, Any], list[str]]:
+    """The figures of one direction, and of `_draw` the neighbours and the pictures."""
     evaluator = comparison.evaluator
 
     def samples() -> Samples:
         return evaluations.samples(comparison, restored.sampler)
 
     if not isinstance(evaluator, FeatureEvaluator | SeveralEvaluators):
-        return evaluator(samples()), {}
+        return evaluator(samples()), {}, []
     parts = evaluator.parts
     count = max(part.metrics.samples for part in parts)
     size = min(part.metrics.batch_size for part in parts)
@@ -81,10 +103,10 @@ def _measure(
         features = extract(parts, _Watched(samples(), bar)) or []
     evaluation = evaluator.judge(features)
     if not pictures:
-        return evaluation, {}
+        return evaluation, {}, []
     if comparison.direction:
         file = file.with_name(f"{file.stem}_{comparison.direction}.json")
-    return evaluation, _draw(parts, features, file, lambda rows: picked(samples(), rows, count, size))
+    return evaluation, *_draw(parts, features, file, lambda rows: picked(samples(), rows, count, size))
 
 
 def of_folders(arguments: argparse.Namespace, settings: list[str]) -> None:
@@ -115,11 +137,12 @@ def of_folders(arguments: argparse.Namespace, settings: list[str]) -> None:
         "classes": evaluation.classes,
         "protocol": {**evaluation.protocol, "generated_digest": generated.digest},
     }
-    pictures = {}
     if arguments.pictures:
         chosen = evaluator.parts[0].rows(generated)
-        pictures = _draw(evaluator.parts, features, file, lambda rows: _read(generated, chosen, rows))
-    _tell({**record, **pictures}, file)
+        record["nearest"], record["pictures"] = _draw(
+            evaluator.parts, features, file, lambda rows: _read(generated, chosen, rows)
+        )
+    _tell(record, file)
 
 
 def _device(name: str | None) -> torch.device:
@@ -195,8 +218,10 @@ def _read(images: FolderImages, chosen: Tensor, rows: Sequence[int]) -> dict[int
     return dict(zip(rows, found, strict=True))
 
 
-def _draw(parts: list[FeatureEvaluator], features: list[Features], file: Path, pick: Pick) -> dict[str, Any]:
-    """Draw what each network says of memorising and of modes; returns what the record says of it."""
+def _draw(
+    parts: list[FeatureEvaluator], features: list[Features], file: Path, pick: Pick
+) -> tuple[dict[str, Any], list[str]]:
+    """Draw what each network says of memorising and of modes; returns the figures by network, and the pictures."""
     pictures: list[str] = []
     nearest: dict[str, Any] = {}
     file.parent.mkdir(parents=True, exist_ok=True)
@@ -216,7 +241,7 @@ def _draw(parts: list[FeatureEvaluator], features: list[Features], file: Path, p
             path = file.with_name(f"{file.stem}_modes_{name}.png")
             memorised.draw_modes(*shares).savefig(path, dpi=150)
             pictures.append(str(path))
-    return {"nearest": nearest, "pictures": pictures}
+    return nearest, pictures
 
 
 def _tell(record: dict[str, Any], file: Path) -> None:

@@ -64,7 +64,12 @@ def parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--output", type=Path, help="file or folder to write (default: samples/ in the run's folder)"
     )
-    parser.add_argument("--seed", type=int, default=0, help="of the latents (default: %(default)s)")
+    parser.add_argument(
+        "--seed",
+        type=int,
+        default=0,
+        help="of the latents, or of a translator's noise (default: %(default)s)",
+    )
     parser.add_argument(
         "--label", type=int, help="the class to draw, for models that are told it (default: all)"
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 import os
 from collections.abc import Sequence
 from pathlib import Path
@@ -28,7 +29,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def task(cfg: DictConfig, begin: Begin) -> float | None:
-    """Train as `cfg` says; returns the metric that a search optimises, `metrics.best`.
+    """Train as `cfg` says; returns the figure that a search minimises, the one that chooses the best checkpoint.
 
     `begin` is called once nothing can be refused any more, before anything is written.
     """
@@ -48,7 +49,15 @@ def task(cfg: DictConfig, begin: Begin) -> float | None:
     }
     metrics = start(config, folder, record, begin)
     log.info("Run folder: %s", shown(folder))
-    return metrics.get(getattr(config.metrics, "best", None) or "")
+    return searched(config, metrics)
+
+
+def searched(config: Config, metrics: dict[str, float]) -> float | None:
+    """What chooses the best checkpoint, of the run's last evaluation; None where it was not measured."""
+    from gan_experiments.training.evaluation import objective
+
+    value = objective(config.metrics, config.model, metrics)
+    return None if math.isinf(value) else value
 
 
 def check(config: Config) -> None:

@@ -18,3 +18,7 @@ class DomainFolders(TwoDomains):
 
     def home(self, root: Path) -> Path:
         return Path(self.path).expanduser()
+
+    def splits(self) -> tuple[str, ...]:
+        home = self.home(Path())
+        return ("train", "test") if (home / "testA").is_dir() or (home / "testB").is_dir() else ("train",)

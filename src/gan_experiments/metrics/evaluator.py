@@ -84,6 +84,11 @@ class FeatureMetrics(Metrics):
         return self.key("kid") if scores.distances in self.figures else None
 
     def at_most(self, samples: int) -> FeatureMetrics:
+        if samples < scores.FEWEST:
+            raise UserError(
+                f"there are {samples} held-out images to translate; metrics need at least {scores.FEWEST} "
+                f"(metrics=none trains without)"
+            )
         return replace(self, samples=min(samples, self.samples))
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+import statistics
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,10 +12,15 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from gan_experiments import parallel
 from gan_experiments.data import Data, ImageSet
+from gan_experiments.errors import UserError
 from gan_experiments.metrics import Evaluation, Evaluator, Metrics, NoMetrics, pairs
+from gan_experiments.metrics.evaluator import batches
 from gan_experiments.models import Feed, Model
 from gan_experiments.training.sampler import Sampler
+
+AT_ONCE = 16  # images that a translator takes at a time, whose maps are as large as they are
 
 
 class Samples:
@@ -24,7 +31,8 @@ class Samples:
 
     def __call__(self, count: int) -> Tensor | tuple[Tensor, Tensor]:
         inputs = self.feed.take(count)
-        images = self.sampler(inputs, self.direction)
+        size = count if inputs.images is None else AT_ONCE
+        images = torch.cat([self.sampler(part, self.direction) for part in inputs.split(size)])
         return images if inputs.labels is None else (images, inputs.labels)
 
     def skip(self, count: int) -> None:
@@ -66,16 +74,20 @@ class Evaluations:
         if isinstance(metrics, NoMetrics):
             return
         translates = "sources" in model.needs
+        if translates and "test" not in data.splits():
+            raise UserError(
+                f"a translator is measured on images that it has not seen, and data={data.option} has no test split "
+                "here: add one, or metrics=none trains without figures"
+            )
         real = real or data.load("train", root)
         wanted = metrics.needs_held_out and "test" in data.splits()
         held_out = data.load("test", root) if wanted or translates else None
         for direction in model.translations:
-            if direction == "b_to_a":
-                real, held_out = real.swapped(), held_out.swapped() if held_out else None
-            translated = held_out.sources if held_out and translates else None
-            chosen = metrics if translated is None else metrics.at_most(len(translated))
-            evaluator = chosen.evaluator(real, device, held_out if wanted else None, root)
-            self.comparisons.append(Comparison(direction, evaluator, held_out if translates else None))
+            there = None if held_out is None else facing(held_out, direction)
+            sources = None if there is None else there.sources
+            chosen = metrics if sources is None else metrics.at_most(len(sources))
+            evaluator = chosen.evaluator(facing(real, direction), device, there if wanted else None, root)
+            self.comparisons.append(Comparison(direction, evaluator, there if translates else None))
 
     def samples(self, comparison: Comparison, sampler: Sampler) -> Samples:
         """The generated images of one direction, from their first on."""
@@ -92,9 +104,14 @@ class Evaluations:
         return together
 
     def add(self, to: Evaluation, comparison: Comparison, evaluation: Evaluation, sampler: Sampler) -> None:
-        """Put one direction's figures under its prefix, and those of pairs beside them."""
-        if comparison.held_out is not None and self.data.paired and evaluation.values:
-            evaluation.values |= self._of_pairs(comparison, sampler)
+        """Put one direction's figures under its prefix, a translator's most telling one first, and beside them those
+        of pairs, of which all ranks make their share."""
+        if comparison.held_out is not None:
+            first = [key for key in evaluation.values if key == self.metrics.best_of_few]
+            evaluation.values = {key: evaluation.values[key] for key in first} | evaluation.values
+            if self.data.paired and (of_pairs := self._of_pairs(comparison, comparison.held_out, sampler)):
+                evaluation.values |= of_pairs
+                evaluation.protocol["pairs"] = len(comparison.held_out)
         for name in ("values", "floor", "classes"):
             figures = {comparison.prefix + key: value for key, value in getattr(evaluation, name).items()}
             getattr(to, name).update(figures)
@@ -103,29 +120,35 @@ class Evaluations:
         else:
             to.protocol |= evaluation.protocol
 
-    def _of_pairs(self, comparison: Comparison, sampler: Sampler) -> dict[str, float]:
-        assert comparison.held_out is not None
-        samples = self.samples(comparison, sampler)
-        targets = comparison.held_out.images
-        parts: list[Tensor] = []
-        for start in range(0, len(targets), pairs.BATCH):
-            images = samples(min(pairs.BATCH, len(targets) - start))
-            assert isinstance(images, Tensor)
-            parts.append(images.cpu())
-        return pairs.figures(torch.cat(parts), torch.from_numpy(targets[:]))
-
-    def best(self, values: dict[str, float]) -> float:
-        """What chooses the best checkpoint, lower is better; of a translator the mean over its directions."""
-        key = self.key
-        found = (
-            [values.get(comparison.prefix + key, math.inf) for comparison in self.comparisons] if key else []
+    def _of_pairs(self, comparison: Comparison, held_out: ImageSet, sampler: Sampler) -> dict[str, float]:
+        """The figures of all held-out pairs, on the first rank; nothing on the others."""
+        targets, rows = held_out.images, []
+        for start, outputs, _ in batches(self.samples(comparison, sampler), len(targets), pairs.BATCH):
+            rows.append(pairs.closeness(outputs.cpu(), torch.tensor(targets[start : start + len(outputs)])))
+        everywhere = parallel.collected(rows)
+        return (
+            {}
+            if everywhere is None
+            else pairs.figures(torch.cat([row for part in everywhere for row in part]))
         )
-        return sum(found) / len(found) if found else math.inf
 
-    @property
-    def key(self) -> str | None:
-        """The figure behind `best`: of the few images that a translator has, the kernel distance is the fairer one."""
-        return self.metrics.best_of_few if "sources" in self.model.needs else self.metrics.best
+
+def facing(images: ImageSet, direction: str) -> ImageSet:
+    """Images with the domains that a model's `direction` translates from and to as their sources and images."""
+    return images.swapped() if direction == "b_to_a" else images
+
+
+def objective(metrics: Metrics, model: Model, values: Mapping[str, float]) -> float:
+    """What chooses the best checkpoint, and what a search minimises; infinite where it was not measured.
+
+    That is `metrics.best`; of a translator the mean of `metrics.best_of_few` over its directions.
+    """
+    translates = "sources" in model.needs
+    key = metrics.best_of_few if translates else metrics.best
+    if key is None:
+        return math.inf
+    names = [f"{direction}/{key}" if translates else key for direction in model.translations]
+    return statistics.fmean(values.get(name, math.inf) for name in names)
 
 
 def record(evaluation: Evaluation, ema: float) -> dict[str, Any]:

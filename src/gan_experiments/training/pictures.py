@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
+from torch.nn import functional as F
 
 from gan_experiments.data import ImageSet
-from gan_experiments.data.transforms import to_float
+from gan_experiments.data.transforms import Pixels, to_float
 from gan_experiments.models import LatentModel, Model
 from gan_experiments.training import separability
+from gan_experiments.training.evaluation import facing
 from gan_experiments.training.recorder import NullRecorder
 from gan_experiments.training.sampler import Sampler
 from gan_experiments.training.views import View
@@ -18,7 +21,7 @@ from gan_experiments.types import Inputs
 
 SCORED = 2000  # real and generated images of the separability figure
 CHUNK = 250  # of them at a time
-TRANSLATED = 8  # held-out images of each domain in a translator's picture
+TRANSLATED = 8  # images of each domain in a translator's picture
 STREAMS = {"grid": 2_000_003, "scored": 3_000_017}  # offsets of the random streams
 
 
@@ -35,7 +38,7 @@ class NoPictures:
 class Pictures(NoPictures):
     """Pictures of a model: `averaged` samples what is shown, `live` what the discriminator is fighting now.
 
-    real: training images; held_out: those that a translator is shown on, `paired` with their targets or not.
+    real: training images; translated: those that a translator is shown on.
     """
 
     def __init__(
@@ -45,12 +48,11 @@ class Pictures(NoPictures):
         averaged: Sampler,
         live: Sampler,
         real: ImageSet,
-        held_out: ImageSet,
-        paired: bool,
+        translated: ImageSet,
         seed: int,
     ) -> None:
         self.recorder, self.view, self.averaged, self.live = recorder, view, averaged, live
-        self.real, self.held_out, self.paired, self.seed = real, held_out, paired, seed
+        self.real, self.translated, self.seed = real, translated, seed
         self.model: Model = averaged.model
 
     def start(self) -> None:
@@ -80,16 +82,19 @@ class Pictures(NoPictures):
             )
 
     def _translations(self, step: int) -> None:
-        sets = {"a_to_b": self.held_out, "b_to_a": self.held_out.swapped()}
-        pictures = [self._translation(name, sets[name]) for name in self.model.translations]
-        self.recorder.picture("samples/translations", step, torch.cat(pictures, dim=1), file="step")
+        pictures = [self._translation(direction) for direction in self.model.translations]
+        width = max(picture.shape[2] for picture in pictures)
+        below = [F.pad(picture, (0, width - picture.shape[2])) for picture in pictures]
+        self.recorder.picture("samples/translations", step, torch.cat(below, dim=1), file="step")
 
-    def _translation(self, direction: str, held_out: ImageSet) -> Tensor:
-        feed = self.model.feed(self.seed, self.averaged.device, held_out.sources)
-        inputs = feed.take(min(TRANSLATED, feed.length or TRANSLATED))
+    def _translation(self, direction: str) -> Tensor:
+        """Columns: source, output, what else the model shows, and the target where there are pairs."""
+        images = facing(self.translated, direction)
+        sources = middles(images.swapped(), TRANSLATED)
+        inputs = self.model.feed(self.seed, self.averaged.device, sources).take(len(sources))
         panels = self.averaged.panels(inputs, direction)
-        if self.paired:
-            panels["target"] = to_float(torch.tensor(held_out.images[: len(inputs)]))
+        if images.paired:
+            panels["target"] = pixels(images, len(sources), self.averaged.device)
         return self.view.panels(panels)
 
     def _separability(self, step: int) -> None:
@@ -110,4 +115,15 @@ class Pictures(NoPictures):
 
     def _images(self, count: int) -> Tensor:
         """The first real images as training sees them, without moving the loader."""
-        return to_float(torch.from_numpy(self.real.images[:count].copy()).to(self.averaged.device))
+        return pixels(self.real, count, self.averaged.device)
+
+
+def middles(images: ImageSet, count: int) -> Pixels:
+    """The first `count` images at most, as stored, without the margin that training's crops are taken from."""
+    (first,) = images.pieces(np.arange(min(count, len(images))))
+    return first
+
+
+def pixels(images: ImageSet, count: int, device: torch.device) -> Tensor:
+    """The same as float in [-1, 1] on `device`; points as they are."""
+    return to_float(torch.tensor(middles(images, count), device=device))

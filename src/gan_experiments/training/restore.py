@@ -87,7 +87,7 @@ class Restored:
                 self.networks: dict[str, nn.Module] = self.model.build(network, loss, self.shape)
             for name, module in self.networks.items():
                 module.load_state_dict(weights[name])
-                module.to(device, memory_format=self.gpu.memory_format).eval()
+                module.to(device, memory_format=self.gpu.memory_format(network)).eval()
         self.gpu.prepare(device)
         self.sampler = Sampler(self.model, self.networks, self.gpu, device)
 

@@ -13,15 +13,15 @@ from torch import Tensor, nn
 
 from gan_experiments import __version__, parallel
 from gan_experiments.config import Config
+from gan_experiments.data import ImageSet
 from gan_experiments.data.loader import Loader
-from gan_experiments.data.transforms import to_float
 from gan_experiments.errors import Interrupted, RunError, UserError
 from gan_experiments.noise import Noise
 from gan_experiments.training import checkpoint
 from gan_experiments.training.checkpoints import Checkpoints, NoCheckpoints
 from gan_experiments.training.engine import Engine
-from gan_experiments.training.evaluation import Evaluations, record
-from gan_experiments.training.pictures import NoPictures, Pictures
+from gan_experiments.training.evaluation import Evaluations, objective, record
+from gan_experiments.training.pictures import NoPictures, Pictures, pixels
 from gan_experiments.training.recorder import NullRecorder, Recorder
 from gan_experiments.training.restore import describe
 from gan_experiments.training.sampler import Sampler
@@ -46,6 +46,7 @@ class Run:
         self.real = config.data.load("train", root)
         torch.manual_seed(config.seed)
         self.model = config.model
+        self.layout = config.gpu.memory_format(config.network)
         self.networks = self._build()
         self.loader = Loader(
             self.real,
@@ -53,7 +54,7 @@ class Run:
             self.device,
             config.seed,
             config.data.flip,
-            config.gpu.channels_last,
+            self.layout is torch.channels_last,
         )
         self.engine = Engine(
             self.model,
@@ -73,16 +74,23 @@ class Run:
         self.metrics: dict[str, float] = {}
         if config.resume is not None:
             self._resume(Path(config.resume))
+        self.shown = self._shown(root)
         self.evaluations = Evaluations(config.metrics, config.data, self.model, root, self.device, self.real)
         self.began = time.monotonic()
         self.saved = self.engine.step if config.resume is not None else -1
+
+    def _shown(self, root: Path) -> ImageSet:
+        """What pictures show: training images; of a translator held-out ones, where there are any."""
+        translates = "sources" in self.model.needs and "test" in self.config.data.splits()
+        shown: ImageSet = self.config.data.load("test", root) if translates else self.real
+        return shown
 
     def _build(self) -> dict[str, nn.Module]:
         networks: dict[str, nn.Module] = self.model.build(
             self.config.network, self.config.loss, self.config.data.shape
         )
         for name, network in networks.items():
-            network.to(self.device, memory_format=self.config.gpu.memory_format)  # type: ignore[call-overload]
+            network.to(self.device, memory_format=self.layout)  # type: ignore[call-overload]
             network.train()
             # What is differentiated through its input gradient cannot be compiled: AOTAutograd has no double
             # backward. Only averaged networks (the generator) are free of it then.
@@ -147,17 +155,13 @@ class Run:
             self.pictures = self._pictures(self.recorder)
 
     def _pictures(self, recorder: NullRecorder) -> Pictures:
-        data, root = self.config.data, Path(self.config.paths.data)
-        real = to_float(torch.from_numpy(self.real.images[:2000].copy()).to(self.device))
-        translates = "sources" in self.model.needs and "test" in data.splits()
         return Pictures(
             recorder,
-            view(data.shape, lambda count: real[:count]),
+            view(self.config.data.shape, lambda count: pixels(self.real, count, self.device)),
             self.sampler,
             Sampler(self.model, self.networks, self.config.gpu, self.device),
             self.real,
-            data.load("test", root) if translates else self.real,
-            data.paired,
+            self.shown,
             self.config.seed,
         )
 
@@ -193,7 +197,10 @@ class Run:
         }
         ema = self.config.train.ema if self.engine.ema else 0
         self.recorder.evaluation({**progress, **record(evaluation, ema)})
-        if self.evaluations.best(evaluation.values) < self.evaluations.best(self.best):
+        now, before = (
+            objective(self.config.metrics, self.model, values) for values in (evaluation.values, self.best)
+        )
+        if now < before:
             self.best = {"step": step, **evaluation.values}
 
     def _save(self) -> None:
