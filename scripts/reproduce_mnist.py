@@ -1,4 +1,4 @@
-"""Train every method on MNIST for as many images, and write one table: `experiment=<method>_mnist` side by side.
+"""Train every method on MNIST for as many images, and write one table: `experiment=mnist model=<method>` side by side.
 
     python scripts/reproduce_mnist.py --images 96000 --seeds 0,1,2 --methods gan,san,vae gpu=cuda
 
@@ -17,8 +17,8 @@ import itertools
 import json
 import logging
 import math
+import re
 import statistics
-import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,7 +29,8 @@ from PIL import Image, ImageDraw, ImageFont
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from gan_experiments.cli import train
-from gan_experiments.cli.catalogue import conf_dir
+from gan_experiments.cli.arguments import expanded
+from gan_experiments.cli.catalogue import Catalogue
 from gan_experiments.cli.composing import built, composed
 from gan_experiments.cli.jobs import job_name
 from gan_experiments.config import Config, Length
@@ -95,16 +96,24 @@ class Result:
         return {"method": self.plan.method, "seed": self.seed, **figures, **counts, **cost}
 
 
+CATALOGUE = Catalogue.of("train", [])
+OWN = CATALOGUE.groups["experiment/mnist"]  # what the recipe for MNIST says of single methods
+SHARED = ("alphagan", "san", "vae", "vgh", "vghpp")  # these take it as it is
+
+
 def recipes() -> list[str]:
-    """The methods that have a recipe for MNIST."""
-    files = (conf_dir() / "experiment").glob("[!_]*_mnist.yaml")
-    return sorted(file.stem.removesuffix("_mnist") for file in files)
+    """The methods that are compared."""
+    return sorted([*OWN, *SHARED])
 
 
 def title(method: str) -> str:
-    """A method's name as its recipe's second line gives it."""
-    text = (conf_dir() / "experiment" / f"{method}_mnist.yaml").read_text(encoding="utf-8")
-    return text.splitlines()[1].removeprefix("# ").partition(" on MNIST")[0]
+    """A method's name as the first line of its recipe gives it, or of its model."""
+    line = OWN.get(method, CATALOGUE.groups["model"].get(method, method))
+    return re.split(r" on MNIST| \(|: ", line)[0]
+
+
+def job(method: str, seed: str) -> list[str]:
+    return ["experiment=mnist", f"model={method}", f"seed={seed}"]
 
 
 def compose(overrides: Sequence[str]) -> Config:
@@ -132,13 +141,13 @@ def batches_per_update(config: Config) -> int:
 
 def plan(method: str, images: int, overrides: Sequence[str]) -> Plan:
     """The number of updates that comes closest to `images` real images."""
-    config = compose([f"experiment={method}_mnist", *overrides])
+    config = compose(["experiment=mnist", f"model={method}", *overrides])
     batches, size = batches_per_update(config), config.train.batch_size
     return Plan(method, title(method), max(1, round(images / batches / size)), batches, size)
 
 
 def settings(steps: int, overrides: Sequence[str]) -> list[str]:
-    """What every run of `steps` updates is told: samples and figures at its end alone."""
+    """The settings of every run of `steps` updates: samples and figures at its end alone."""
     return [
         f"train.steps={steps}",
         f"train.sample_every={steps}",
@@ -149,19 +158,17 @@ def settings(steps: int, overrides: Sequence[str]) -> list[str]:
 
 def run(plans: Sequence[Plan], seeds: Sequence[int], out: Path, overrides: Sequence[str]) -> None:
     """A sweep of gan-train over methods of equally many updates; there a failed run stops no other."""
-    methods = ",".join(f"{plan.method}_mnist" for plan in plans)
-    jobs = [f"experiment={methods}", f"seed={','.join(map(str, seeds))}"]
+    jobs = job(",".join(plan.method for plan in plans), ",".join(map(str, seeds)))
     where = [f"sweep={SWEEP}", f"paths.outputs={out}"]
-    sys.argv = ["gan-train", "-m", *jobs, *settings(plans[0].steps, overrides), *where]
-    code = train.main()
+    code = train.main(["-m", *jobs, *settings(plans[0].steps, overrides), *where])
     if code not in (0, 1):  # a mistake on the command line, or a signal
         raise SystemExit(code)
 
 
 def collect(plan: Plan, seed: int, out: Path, overrides: Sequence[str]) -> Result | None:
     """What a run left; None where it has not come to its end."""
-    own = [f"experiment={plan.method}_mnist", f"seed={seed}"]
-    folder = out / "sweeps" / SWEEP / job_name([*own, *settings(plan.steps, overrides)])
+    words = [*job(plan.method, str(seed)), *settings(plan.steps, overrides)]
+    folder = out / "sweeps" / SWEEP / job_name(expanded(words, CATALOGUE))
     file = folder / "summary.json"
     summary = json.loads(file.read_text(encoding="utf-8")) if file.is_file() else {"status": "missing"}
     if summary["status"] != "finished":
@@ -273,7 +280,7 @@ def report(results: Sequence[Result], out: Path) -> None:
     strips([runs[0] for runs in ranked(results)]).save(out / "samples.png")
 
 
-def main() -> None:
+def main(argv: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -282,11 +289,10 @@ def main() -> None:
     parser.add_argument("--seeds", default="0", help="0,1,2 or so; default: %(default)s")
     parser.add_argument("--out", type=Path, default=Path("outputs/mnist"))
     parser.add_argument("--inception", type=Path, help="file of Inception's standard weights: measures FID")
-    arguments, overrides = parser.parse_known_args()
+    arguments, overrides = parser.parse_known_args(argv)
     if arguments.inception is not None:
-        parts = [f"+metrics@metrics.parts.{part}={part}" for part in ("lenet", "inception")]
         weights = f"metrics.parts.inception.weights={arguments.inception.resolve()}"
-        overrides = ["metrics=several", *parts, weights, *overrides]
+        overrides = ["metrics=[lenet,inception]", weights, *overrides]
     logging.getLogger("tensorboard").setLevel(logging.WARNING)
     out = arguments.out.resolve()
     try:
@@ -298,13 +304,13 @@ def main() -> None:
         parser.error(str(error))
     for steps in dict.fromkeys(plan.steps for plan in plans):
         run([plan for plan in plans if plan.steps == steps], seeds, out, overrides)
-        found = [collect(plan, seed, out, overrides) for plan in plans for seed in seeds]
-        results = [result for result in found if result is not None]
+        outcomes = [collect(plan, seed, out, overrides) for plan in plans for seed in seeds]
+        results = [result for result in outcomes if result is not None]
         if results:
             report(results, out)
             print((out / "results.md").read_text(encoding="utf-8"))
-    if len(results) < len(found):
-        raise SystemExit(f"{len(found) - len(results)} of {len(found)} runs did not finish")
+    if len(results) < len(outcomes):
+        raise SystemExit(f"{len(outcomes) - len(results)} of {len(outcomes)} runs did not finish")
 
 
 if __name__ == "__main__":

@@ -2,7 +2,7 @@
 
     python scripts/reproduce_toys.py --methods gan,veegan --data ring,grid --seeds 0,1,2 train.steps=5000
 
-Every run is `gan-train experiment=<method>_points data=<mixture>` with the mixture's `SETTINGS`: on each mixture all methods
+Every run is `gan-train experiment=points model=<method> data=<mixture>` with the mixture's `SETTINGS`: on each mixture all methods
 have the same networks, optimiser and number of updates. What is left over on the command line is handed to gan-train. The same command again skips what is finished and
 resumes what is not. In `--out` it leaves `results.md` (a row a method), `results.csv` (a row a run), `samples.png`
 (the first seed's points, a row a method) and the runs themselves.
@@ -13,8 +13,8 @@ from __future__ import annotations
 import argparse
 import csv
 import itertools
+import re
 import statistics
-import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,7 +22,8 @@ from pathlib import Path
 from PIL import Image
 
 from gan_experiments.cli import train
-from gan_experiments.cli.catalogue import conf_dir
+from gan_experiments.cli.arguments import expanded
+from gan_experiments.cli.catalogue import Catalogue
 from gan_experiments.cli.jobs import job_name
 from gan_experiments.runs import RunFolder
 
@@ -78,40 +79,44 @@ class Result:
         }
 
 
+CATALOGUE = Catalogue.of("train", [])
+OWN = CATALOGUE.groups["experiment/points"]  # what the recipe for points says of single methods
+SHARED = ("gan", "sngan")  # these take it as it is
+
+
 def recipes() -> list[str]:
-    """The methods that have a recipe for points."""
-    files = (conf_dir() / "experiment").glob("[!_]*_points.yaml")
-    return sorted(file.stem.removesuffix("_points") for file in files)
+    """The methods that are compared."""
+    return sorted([*OWN, *SHARED])
 
 
 def title(method: str) -> str:
-    """A method's name as its recipe's second line gives it."""
-    text = (conf_dir() / "experiment" / f"{method}_points.yaml").read_text(encoding="utf-8")
-    return text.splitlines()[1].removeprefix("# ").partition(" on points")[0]
+    """A method's name as the first line of its recipe gives it, or of its model."""
+    return re.split(r" on points| \(|: ", OWN.get(method, CATALOGUE.groups["model"][method]))[0]
+
+
+def job(method: str, data: str, seed: str) -> list[str]:
+    return ["experiment=points", f"model={method}", f"data={data}", f"seed={seed}"]
 
 
 def settings(data: str, overrides: Sequence[str]) -> list[str]:
-    """What every run on a mixture is told; the command line's own settings win over the mixture's."""
-    told = {override.partition("=")[0] for override in overrides}
-    return [setting for setting in SETTINGS[data] if setting.partition("=")[0] not in told] + list(overrides)
+    """The settings of every run on a mixture; those of the command line win over the mixture's."""
+    given = {override.partition("=")[0] for override in overrides}
+    return [setting for setting in SETTINGS[data] if setting.partition("=")[0] not in given] + list(overrides)
 
 
 def run(methods: Sequence[str], data: str, seeds: Sequence[int], out: Path, overrides: Sequence[str]) -> None:
     """A sweep of gan-train over methods and seeds on one mixture; there a failed run stops no other."""
-    jobs = [f"experiment={','.join(f'{method}_points' for method in methods)}", f"data={data}"]
-    jobs += [f"seed={','.join(map(str, seeds))}", *settings(data, overrides)]
-    jobs += [f"sweep={SWEEP}", f"paths.outputs={out}"]
-    sys.argv = ["gan-train", "-m", *jobs]
-    code = train.main()
+    jobs = job(",".join(methods), data, ",".join(map(str, seeds)))
+    where = [f"sweep={SWEEP}", f"paths.outputs={out}"]
+    code = train.main(["-m", *jobs, *settings(data, overrides), *where])
     if code not in (0, 1):  # a mistake on the command line, or a signal
         raise SystemExit(code)
 
 
 def collect(method: str, data: str, seed: int, out: Path, overrides: Sequence[str]) -> Result | None:
     """What a run left; None where it has not come to its end."""
-    name = job_name(
-        [f"experiment={method}_points", f"data={data}", f"seed={seed}", *settings(data, overrides)]
-    )
+    words = [*job(method, data, str(seed)), *settings(data, overrides)]
+    name = job_name(expanded(words, CATALOGUE))
     folder = RunFolder(out / "sweeps" / SWEEP / name)
     return Result(method, data, seed, folder) if folder.summary.get("status") == "finished" else None
 
@@ -171,7 +176,7 @@ def report(results: Sequence[Result], out: Path) -> None:
     contact_sheet(results).save(out / "samples.png")
 
 
-def main() -> None:
+def main(argv: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -179,7 +184,7 @@ def main() -> None:
     parser.add_argument("--data", default=",".join(MODES), help="default: %(default)s")
     parser.add_argument("--seeds", default=",".join(map(str, range(10))), help="default: %(default)s")
     parser.add_argument("--out", type=Path, default=Path("outputs/toys"))
-    arguments, overrides = parser.parse_known_args()
+    arguments, overrides = parser.parse_known_args(argv)
     methods, data = arguments.methods.split(","), arguments.data.split(",")
     for wrong in set(methods) - set(recipes()):
         parser.error(f"--methods {wrong}: the recipes for points are {', '.join(recipes())}")
@@ -193,13 +198,13 @@ def main() -> None:
     for mixture in data:
         run(methods, mixture, seeds, out, overrides)
     jobs = list(itertools.product(methods, data, seeds))
-    found = [collect(*job, out, overrides) for job in jobs]
-    results = [result for result in found if result is not None]
+    outcomes = [collect(*one, out, overrides) for one in jobs]
+    results = [result for result in outcomes if result is not None]
     if results:
         report(results, out)
         print((out / "results.md").read_text(encoding="utf-8"))
-    if len(results) < len(found):
-        raise SystemExit(f"{len(found) - len(results)} of {len(found)} runs did not finish")
+    if len(results) < len(outcomes):
+        raise SystemExit(f"{len(outcomes) - len(results)} of {len(outcomes)} runs did not finish")
 
 
 if __name__ == "__main__":

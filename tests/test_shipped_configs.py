@@ -32,8 +32,7 @@ def gan_train(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     before = root.level, root.handlers[:]
 
     def call(*overrides: str, code: int = 0) -> Path:
-        monkeypatch.setattr(sys, "argv", ["gan-train", *tiny.overridden(*overrides)])
-        assert train.main() == code
+        assert train.main(tiny.overridden(*overrides)) == code
         folders = [path.parent for path in (tmp_path / "outputs").rglob("summary.json")]
         return max(folders, key=lambda path: path.stat().st_mtime) if folders else tmp_path
 
@@ -95,10 +94,16 @@ def test_every_optimiser_trains(optim: str, gan_train: Any) -> None:
     finished(gan_train("model=gan", f"optim={optim}", "optim.lr=1e-4", "optim.schedule=linear"))
 
 
-@pytest.mark.parametrize("experiment", [name for name in options("experiment") if name.endswith("_mnist")])
-def test_every_mnist_recipe_trains(experiment: str, gan_train: Any) -> None:
+@pytest.mark.parametrize("model", options("experiment/mnist"))
+def test_every_mnist_recipe_trains(model: str, gan_train: Any) -> None:
     small = ["data.image_size=16", "train.sample_every=4"]
-    finished(gan_train(f"experiment={experiment}", *small))
+    finished(gan_train("experiment=mnist", f"model={model}", *small))
+
+
+@pytest.mark.parametrize("experiment", ["cifar10", "points"])
+def test_every_other_recipe_composes(experiment: str) -> None:
+    for model in ["gan", *options(f"experiment/{experiment}")]:
+        tiny.compose(f"experiment={experiment}", f"model={model}")
 
 
 def test_folder_npz_and_lenet_train(tmp_path: Path, gan_train: Any) -> None:
@@ -113,7 +118,7 @@ def test_folder_npz_and_lenet_train(tmp_path: Path, gan_train: Any) -> None:
     part = "metrics.parts.lenet"
     for settings in (
         ["metrics=lenet", "metrics.samples=20", "metrics.real=30"],
-        ["metrics=lenet+lenet", f"{part}.samples=20", f"{part}.real=30"],
+        ["metrics=[lenet,lenet]", f"{part}.samples=20", f"{part}.real=30"],
     ):
         folder = gan_train("model=gan", *settings)
         rows = [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]

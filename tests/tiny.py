@@ -8,6 +8,8 @@ from typing import Any
 import hydra
 from omegaconf import OmegaConf
 
+from gan_experiments.cli.arguments import expanded
+from gan_experiments.cli.catalogue import Catalogue
 from gan_experiments.components import register
 from gan_experiments.config import Config
 
@@ -42,7 +44,7 @@ def compose(*overrides: str) -> tuple[Config, dict[str, Any]]:
     """The settings of a tiny run with these overrides, and the record that goes into its checkpoints."""
     register()
     with hydra.initialize_config_dir(str(CONF), version_base="1.3"):
-        cfg = hydra.compose("train", overridden(*overrides))
+        cfg = hydra.compose("train", expanded(overridden(*overrides), Catalogue.of("train", [])))
     record = {
         "config": OmegaConf.to_container(cfg, resolve=True, enum_to_str=True),
         "choices": {},

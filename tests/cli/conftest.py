@@ -13,8 +13,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hydra._internal.hydra import Hydra
-from hydra.plugins.sweeper import Sweeper
 
 from gan_experiments.cli import train
 from gan_experiments.config import Config
@@ -30,7 +28,10 @@ class Trainer:
     calls: list[tuple[Config, Path, dict[str, Any]]] = field(default_factory=list)
     errors: dict[int, BaseException] = field(default_factory=dict)  # by seed
 
-    def __call__(self, config: Config, folder: Path, record: dict[str, Any]) -> dict[str, float]:
+    def __call__(
+        self, config: Config, folder: Path, record: dict[str, Any], begin: Callable[[], None]
+    ) -> dict[str, float]:
+        begin()
         self.calls.append((config, folder, record))
         (folder / "checkpoints").mkdir(exist_ok=True)
         (folder / "checkpoints" / "last.pt").write_text(f"steps={config.train.steps}")
@@ -78,17 +79,12 @@ def gan_train(
     for name in ("GAN_CONF", "GAN_DATA", "HYDRA_FULL_ERROR"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.chdir(tmp_path)
-    # Hydra composes a run twice (once only to read hydra.mode, which is not set) and a sweep's jobs three times;
-    # the processes that `shell` starts do so too, these calls save the time.
-    monkeypatch.setattr(Hydra, "get_mode", lambda *args, **kwargs: None)
-    monkeypatch.setattr(Sweeper, "validate_batch_is_legal", lambda *args: None)
     root = logging.getLogger()
     before = root.level, root.handlers[:]
 
     def call(*arguments: str) -> Result:
-        monkeypatch.setattr(sys, "argv", ["gan-train", *arguments])
         capfd.readouterr()
-        code = train.main()
+        code = train.main(arguments)
         out, err = capfd.readouterr()
         return Result(code, out, err)
 

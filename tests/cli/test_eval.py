@@ -155,6 +155,8 @@ def test_copies_are_seen(folders: Any, tmp_path: Path, call: Call) -> None:
         (["RUN", "metrics=none"], "name networks"),
         (["RUN", "--metrics", "inception", "--weights", "w.pth"], "there is no file w.pth"),
         (["RUN", "--metrics", "inception,vgg16", "--weights", "w.pth"], "evaluate them one by one"),
+        (["RUN", "metrics=[inception,vgg16]", "--weights", "w.pth"], "evaluate them one by one"),
+        (["RUN", "metrics=[lennet]"], "Did you mean 'lenet'?"),
         (["RUN", "--held-out", "x"], "--held-out belongs to --folders"),
         (["--folders", "nowhere", "RUN"], "there is no folder nowhere"),
         (["--folders", "RUN", "RUN", "--metrics", "lenet"], "images; figures need at least 10"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -10,11 +11,14 @@ from typing import Any
 import pytest
 
 from gan_experiments.cli import resume
+from gan_experiments.cli.catalogue import Catalogue
 from gan_experiments.errors import UserError
 from gan_experiments.runs import RunFolder
 
 Command = Callable[..., Any]
 Write = Callable[[str, str], Path]
+CATALOGUE = Catalogue.of("train", [])
+FLAGS = argparse.Namespace(multirun=False, config_dir=None)
 
 
 def shown(path: Path) -> str:
@@ -73,10 +77,15 @@ def test_any_folder_name(name: str, gan_train: Command, trainer: Any, tmp_path: 
     assert (trainer.folder, trainer.config.seed) == (folder, 3)
 
 
-def test_config_folder_of_the_run_is_found_again(gan_train: Command, trainer: Any, write: Write) -> None:
+def test_config_folder_of_the_run_is_used_where_it_is_named_again(
+    gan_train: Command, trainer: Any, write: Write
+) -> None:
     write("mine/experiment/five.yaml", "# @package _global_\nseed: 5\n")
     gan_train("-cd", "mine", "experiment=five")
-    assert gan_train(f"resume={trainer.folder}").code == 0
+    result = gan_train(f"resume={trainer.folder}")
+    assert (result.code, len(trainer.calls)) == (2, 1)
+    assert "mine'; if you trust it, say so again: -cd FOLDER" in result.err
+    assert gan_train("-cd", "mine", f"resume={trainer.folder}").code == 0
     assert trainer.config.seed == 5
 
 
@@ -139,12 +148,27 @@ def test_summary_that_cannot_be_read_is_empty(content: str | None, tmp_path: Pat
 
 @pytest.mark.parametrize("value", ["", "null", "''"])
 def test_resuming_nothing(value: str) -> None:
-    assert resume.continued(["seed=1", f"resume={value}"], False, None) == (["seed=1"], [])
+    assert resume.continued(["seed=1", f"resume={value}"], FLAGS, CATALOGUE) == ["seed=1"]
 
 
 def test_home_folder_is_understood() -> None:
     with pytest.raises(UserError, match="no such run folder"):
-        resume.continued(["resume=~/no/such/run"], False, None)
+        resume.continued(["resume=~/no/such/run"], FLAGS, CATALOGUE)
+
+
+def test_relative_data_path_means_the_folder_of_the_first_start(
+    gan_train: Command, trainer: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    said = ["data=folder", "data.path=pictures", "paths.data=store", "hydra.run.dir=run"]
+    assert gan_train(*said).code == 0
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    for _ in range(2):  # the second time from what the first has left
+        assert gan_train(f"resume={tmp_path}/run").code == 0
+        assert trainer.config.data.path == str(tmp_path / "pictures")
+        assert trainer.config.paths.data == str(tmp_path / "store")
+    gan_train(f"resume={tmp_path}/run", "data.path=here")
+    assert trainer.config.data.path == "here"
 
 
 def set_status(folder: Path, status: str) -> None:

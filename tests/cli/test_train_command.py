@@ -71,9 +71,12 @@ def test_paths(gan_train: Command, trainer: Any, tmp_path: Path, monkeypatch: py
     assert trainer.folder.is_relative_to(tmp_path / "elsewhere" / "san-digits")
 
 
-def test_runs_of_the_same_second_have_their_own_folders(gan_train: Command, trainer: Any) -> None:
+def test_runs_of_the_same_second_have_their_own_folders(
+    gan_train: Command, trainer: Any, write: Write
+) -> None:
+    write("mine/experiment/now.yaml", "# @package _global_\nhydra:\n  run:\n    dir: outputs/now\n")
     for _ in range(3):
-        gan_train("hydra.run.dir=${run_folder:outputs,now}")
+        gan_train("-cd", "mine", "experiment=now")
     assert [folder.name for _, folder, _ in trainer.calls] == ["now", "now-2", "now-3"]
 
 
@@ -99,9 +102,9 @@ def test_own_component(
 def test_console_has_messages_and_the_log_has_times(gan_train: Command, trainer: Any) -> None:
     import logging
 
-    def talk(config: Any, folder: Path, record: Any) -> dict[str, float]:
+    def talk(*arguments: Any) -> dict[str, float]:
         logging.getLogger("gan_experiments.training").info("step 1")
-        return trainer(config, folder, record)  # type: ignore[no-any-return]
+        return trainer(*arguments)  # type: ignore[no-any-return]
 
     train.start = talk  # type: ignore[assignment]  # the fixture puts it back
     result = gan_train()
@@ -166,8 +169,8 @@ def test_signal_while_no_training_listens(number: int, code: int, tmp_path: Path
         "import signal, sys, time\nfrom gan_experiments.cli import app, train\n"
         # Where the tests run in the background, the shell has made SIGINT ignored.
         "signal.signal(signal.SIGINT, signal.default_int_handler)\n"
-        "def hydra(job, name, untyped):\n    print('started', flush=True)\n    time.sleep(60)\n"
-        "app._hydra_main = hydra\nsys.exit(train.main())\n"
+        "def run(*_):\n    print('started', flush=True)\n    time.sleep(60)\n"
+        "app._compose_and_run = run\nsys.exit(train.main())\n"
     )
     source = str(Path(train.__file__).resolve().parents[2])
     process = subprocess.Popen(
@@ -190,7 +193,7 @@ def test_signal_while_no_training_listens(number: int, code: int, tmp_path: Path
 def test_value_for_a_search(gan_train: Command, trainer: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     values = []
     task = train.task
-    monkeypatch.setattr(train, "task", lambda cfg: values.append(task(cfg)))
+    monkeypatch.setattr(train, "task", lambda *arguments: values.append(task(*arguments)))
     gan_train("seed=2")
     gan_train("metrics=none")
     assert values == [14.5, None]  # metrics.best is fd_lenet

@@ -43,5 +43,5 @@ def test_one_pass_gives_what_each_gives_alone(tmp_path):
 
 @pytest.mark.parametrize("parts", [{}, {"none": NoMetrics()}])
 def test_parts_are_feature_networks(parts):
-    with pytest.raises(UserError, match=r"metrics=inception\+lenet"):
+    with pytest.raises(UserError, match=r"metrics=\[inception,lenet\]"):
         Several(parts=parts)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import logging
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
@@ -25,13 +24,12 @@ def script() -> ModuleType:
 
 
 @pytest.fixture
-def reproduce(script: ModuleType, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+def reproduce(script: ModuleType) -> Iterator[Any]:
     root = logging.getLogger()
     before = root.level, root.handlers[:]
 
     def call(*arguments: str) -> None:
-        monkeypatch.setattr(sys, "argv", ["reproduce_mnist.py", *arguments])
-        script.main()
+        script.main(arguments)
 
     yield call
     root.level, root.handlers[:] = before
@@ -53,7 +51,7 @@ def test_critic_steps_count(script: ModuleType) -> None:
 
 def test_a_recipe_alone_has_the_scripts_budget(script: ModuleType) -> None:
     for method in script.recipes():
-        config = script.compose([f"experiment={method}_mnist", "network.width=4"])
+        config = script.compose(["experiment=mnist", f"model={method}", "network.width=4"])
         seen = config.train.steps * config.train.batch_size * script.batches_per_update(config)
         assert seen == BUDGET, method
 
@@ -115,7 +113,7 @@ def test_a_run_that_saw_another_number_of_images_is_refused(
 
 def test_a_mistake_on_the_command_line_is_one_sentence(reproduce: Any, capsys: Any) -> None:
     for arguments, sentence in {
-        ("--methods", "gann"): "there is no experiment=gann_mnist",
+        ("--methods", "gann"): "there is no model=gann",
         ("--seeds", "one"): "--seeds one: seeds are whole numbers",
         ("--methods", "gan", "train.log_every=0"): "error: train.log_every must be at least 1, not 0",
         ("--methods", "gan", "data=mnits"): "Did you mean 'mnist'?",

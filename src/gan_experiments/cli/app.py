@@ -1,4 +1,4 @@
-"""What every Hydra-driven command shares: where the configs are, exit codes, how errors are said."""
+"""A command whose settings Hydra composes: look at them, or check them all and then run."""
 
 from __future__ import annotations
 
@@ -7,38 +7,29 @@ import os
 import signal
 import sys
 import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from types import FrameType
 from typing import TYPE_CHECKING, Any
 
-from gan_experiments.cli.catalogue import Catalogue, conf_dir
-from gan_experiments.cli.exit_codes import BROKEN_PIPE, INTERRUPTED, TERMINATED
+from gan_experiments.cli.catalogue import Catalogue
+from gan_experiments.cli.exit_codes import INTERRUPTED, TERMINATED, ending, say_error
 
 if TYPE_CHECKING:
-    from omegaconf import DictConfig
-
     from gan_experiments.cli.arguments import Arguments
-    from gan_experiments.cli.jobs import Task
+    from gan_experiments.cli.jobs import Job, Task
+    from gan_experiments.cli.sweeps import Sweep
 
 
-def run(task: Task, name: str, check: Callable[[Any], None]) -> int:
+def run(task: Task, name: str, check: Callable[[Any], None], argv: Sequence[str] | None = None) -> int:
     """Run `task` under the primary config `conf/<name>.yaml`, as the command `gan-<name>`.
 
-    `check` raises UserError for a config (typed, built) whose run could only fail.
+    `check` raises UserError for a config (typed, built) whose run could only fail. argv: None for the process's own.
     Returns the exit code: 0, 2 for a user's mistake, 1 for a failed run, 130 or 143 when interrupted.
     """
-    catalogue = Catalogue.of(name, sys.argv[1:])
-    try:
-        code = _run(task, catalogue, check, sys.argv[1:])
-        sys.stdout.flush()
-        return code
-    except BrokenPipeError:  # `gan-train --help | head`
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return BROKEN_PIPE
-    except KeyboardInterrupt:
-        print(f"{catalogue.program}: interrupted", file=sys.stderr)
-        return INTERRUPTED
+    words = list(sys.argv[1:] if argv is None else argv)
+    catalogue = Catalogue.of(name, words)
+    return ending(catalogue.program, lambda: _run(task, catalogue, check, words))
 
 
 def _run(task: Task, catalogue: Catalogue, check: Callable[[Any], None], argv: list[str]) -> int:
@@ -52,14 +43,12 @@ def _run(task: Task, catalogue: Catalogue, check: Callable[[Any], None], argv: l
         return 0
     full_error = os.environ.get("HYDRA_FULL_ERROR") == "1"
     from gan_experiments.cli import arguments, jobs, messages
-    from gan_experiments.cli.checks import Checks, Refused, Session
 
     job = jobs.Job(task, catalogue, full_error)
-    Checks.session = session = Session(check, catalogue)
+    sweeps: list[Sweep] = []
     try:
-        parsed = arguments.parse(argv, catalogue)
-        with _hydra_environment(catalogue.program, parsed):
-            _hydra_main(job, catalogue.name, untyped=parsed.untyped)
+        with _signals():
+            _compose_and_run(job, check, arguments.parse(argv, catalogue), sweeps)
     except SystemExit as stop:
         if stop.code not in (0, None):
             job.exit_code = stop.code if isinstance(stop.code, int) else 1
@@ -68,52 +57,52 @@ def _run(task: Task, catalogue: Catalogue, check: Callable[[Any], None], argv: l
         job.exit_code = INTERRUPTED
     except BrokenPipeError:
         raise
-    except (Exception, Refused) as stop:  # noqa: BLE001
-        error = stop.error if isinstance(stop, Refused) else stop
+    except Exception as error:  # noqa: BLE001
         message = messages.explain(error, catalogue)
         if message is None or full_error:
             traceback.print_exception(error)
-        print(f"{catalogue.program}: error: {message or messages.one_line(error)}", file=sys.stderr)
+        say_error(catalogue.program, message or messages.one_line(error))
         job.exit_code = 1 if message is None else 2
-    return session.sweep.report(job.exit_code) if session.sweep else job.exit_code
+    return sweeps[0].report(job.exit_code) if sweeps else job.exit_code
 
 
-def _hydra_main(job: Callable[[DictConfig], Any], name: str, untyped: bool) -> None:
-    import hydra
+def _compose_and_run(
+    job: Job, check: Callable[[Any], None], arguments: Arguments, sweeps: list[Sweep]
+) -> None:
+    """Look at the settings, or run them; a sweep is put into `sweeps` once its jobs are known to make sense."""
+    from gan_experiments.cli import checks, launching
+    from gan_experiments.cli.composing import composer
+    from gan_experiments.components import ComponentSource
 
-    from gan_experiments.components import ComponentSource, register
-
-    register()
-    ComponentSource.untyped = untyped
-    if hydra.__version__.startswith("1.3."):
-        compatibility: dict[str, Any] = {"version_base": "1.3"}
-    else:
-        compatibility = {"execution_whitelist": ("gan_experiments.*",)}
-    hydra.main(config_path=str(conf_dir()), config_name=name, **compatibility)(job)()
+    ComponentSource.untyped = arguments.untyped
+    flags = arguments.flags
+    with composer(flags.config_dir) as hydra:
+        name = flags.config_name or job.catalogue.name
+        checking = checks.Checking(hydra, name, job.catalogue, check)
+        if arguments.looks:
+            launching.look(hydra, name, arguments)
+        elif flags.multirun:
+            plan = checking.sweep(arguments.overrides)
+            sweeps.append(plan.sweep)
+            launching.launch(hydra, plan, job)
+        else:
+            launching.run(hydra, checking.single(arguments.overrides), job)
 
 
 @contextmanager
-def _hydra_environment(program: str, arguments: Arguments) -> Iterator[None]:
-    """Hydra's view of the process: our arguments, exceptions that reach us, SIGTERM as an exception."""
+def _signals() -> Iterator[None]:
+    """SIGTERM as an exception; whoever closes the other end of a pipe does not stop the training."""
 
     def terminate(signum: int, frame: FrameType | None) -> None:
         raise SystemExit(TERMINATED)
 
-    argv, full_error = sys.argv, os.environ.get("HYDRA_FULL_ERROR")
     handler = signal.signal(signal.SIGTERM, terminate)
-    sys.argv = [program, *arguments.flags, *arguments.overrides]
-    os.environ["HYDRA_FULL_ERROR"] = "1"
-    logging.raiseExceptions = False  # whoever closes the other end of a pipe does not stop the training
+    logging.raiseExceptions = False
     try:
         yield
     finally:
         logging.raiseExceptions = True
         signal.signal(signal.SIGTERM, handler)
-        sys.argv = argv
-        if full_error is None:
-            del os.environ["HYDRA_FULL_ERROR"]
-        else:
-            os.environ["HYDRA_FULL_ERROR"] = full_error
 
 
 def _versions() -> str:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import NoReturn
 
 from hydra._internal.utils import get_args_parser
+from hydra.core.override_parser.overrides_parser import OverridesParser
 
 from gan_experiments.cli import resume
 from gan_experiments.cli.catalogue import Catalogue, override_key
@@ -20,11 +21,20 @@ NO_SETTING = "'{}' is no setting; settings are written key=value"
 
 @dataclass
 class Arguments:
-    """A command line in the order that Hydra wants: flags first, then overrides."""
+    """A command line: Hydra's flags, and the overrides in their order."""
 
-    flags: list[str]
+    flags: argparse.Namespace
     overrides: list[str]
-    untyped: bool  # nothing will run, so that component classes (and torch) need not be imported
+
+    @property
+    def untyped(self) -> bool:
+        """Whether nothing is checked, so that component classes (and torch) need not be imported."""
+        return bool(self.flags.shell_completion or self.flags.hydra_help or self.flags.info)
+
+    @property
+    def looks(self) -> bool:
+        """Whether settings are shown and nothing runs."""
+        return self.untyped or self.flags.cfg is not None
 
 
 def parse(argv: list[str], catalogue: Catalogue) -> Arguments:
@@ -36,34 +46,63 @@ def parse(argv: list[str], catalogue: Catalogue) -> Arguments:
             raise UserError(f"GAN_CONF: there is no folder {folder}")
     parser = get_args_parser()
     parser.error = _error  # type: ignore[method-assign]
-    known = parser.parse_intermixed_args(argv)
-    flags = list(argv)
-    for override in known.overrides:
-        flags.remove(override)
-    overrides = [one for override in known.overrides for one in _together(override)]
-    overrides = [_without_plus(override, catalogue) for override in overrides]
+    flags = parser.parse_intermixed_args(argv)
+    _check_flags(flags)
+    overrides = [_without_plus(override, catalogue) for override in flags.overrides]
     overrides = [override for override in overrides if not _says_nothing(override, catalogue)]
-    untyped = bool(known.shell_completion or known.hydra_help or known.info)
-    if not known.shell_completion:
+    if not flags.shell_completion:
         for override in overrides:
             _check_form(override, catalogue)
         _check_groups_once(overrides, catalogue)
-        overrides, more_flags = resume.continued(overrides, known.multirun, known.config_dir)
-        flags += more_flags
-    return Arguments(flags, overrides, untyped)
+        overrides = expanded(resume.continued(overrides, flags, catalogue), catalogue)
+    return Arguments(flags, overrides)
+
+
+def expanded(overrides: list[str], catalogue: Catalogue) -> list[str]:
+    """Overrides as Hydra understands them: the recipe that an experiment has for the model, and lists of metrics.
+
+    What is swept is left as it is, to be expanded in each of the jobs.
+    """
+    return [part for one in overrides for part in _metrics(one)] + _own_recipe(overrides, catalogue)
+
+
+def _own_recipe(overrides: list[str], catalogue: Catalogue) -> list[str]:
+    """`+experiment/mnist=gan` for `experiment=mnist model=gan`, where there is such a file."""
+    chosen = {override_key(one): one.partition("=")[2] for one in overrides}
+    defaults = {group: setting.value for group, setting in catalogue.defaults.items()}
+    group = f"experiment/{chosen.get('experiment', 'null')}"
+    model = chosen.get("model", defaults.get("model", ""))
+    return [f"+{group}={model}"] if model in catalogue.groups.get(group, ()) and group not in chosen else []
+
+
+def _metrics(override: str) -> list[str]:
+    """`metrics=[lenet,inception]`, several feature networks over one pass of images, as parts of one component."""
+    if not override.startswith("metrics=["):
+        return [override]
+    names = OverridesParser.create().parse_override(override).value()
+    if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
+        return [override]
+    parts = [f"+metrics@metrics.parts.{name}={name}" for name in dict.fromkeys(names)]
+    return ["metrics=several", *parts]
 
 
 def _error(message: str) -> NoReturn:
     raise UserError(message)
 
 
-def _together(override: str) -> list[str]:
-    """`metrics=inception+lenet`, several feature networks over one pass of images, as Hydra writes it."""
-    group, _, names = override.partition("=")
-    if group != "metrics" or "+" not in names or "," in names:
-        return [override]
-    parts = dict.fromkeys(names.split("+"))
-    return ["metrics=several", *(f"+metrics@metrics.parts.{name}={name}" for name in parts)]
+def _check_flags(flags: argparse.Namespace) -> None:
+    modes = ("run", "cfg", "multirun", "shell_completion", "info", "hydra_help")
+    given = [f"--{mode.replace('_', '-')}" for mode in modes if getattr(flags, mode)]
+    if len(given) > 1:
+        raise UserError(f"{' and '.join(given)} exclude each other")
+    if flags.resolve and not flags.cfg:
+        raise UserError("--resolve belongs to --cfg")
+    if flags.config_path or flags.experimental_rerun:
+        raise UserError(
+            "--config-path and --experimental-rerun are not for this command: -cd FOLDER, resume=RUN"
+        )
+    if flags.shell_completion and "query" in " ".join(flags.overrides) and "COMP_LINE" not in os.environ:
+        raise UserError('-sc query=... is for the shell itself: eval "$(gan-train -sc install=bash)"')
 
 
 def _without_plus(override: str, catalogue: Catalogue) -> str:
@@ -82,6 +121,10 @@ def _check_form(override: str, catalogue: Catalogue) -> None:
     if equals and key in catalogue.groups and re.fullmatch(r"null|true|false|[\d.+-]*", value, re.IGNORECASE):
         listed = ", ".join(catalogue.groups[key])
         raise UserError(f"there is no {override}. Options: {listed}")  # Hydra would not name the group
+    if equals and _is_part(group := override_key(override), catalogue):
+        raise UserError(f"{group} is part of another option: +{group}@model.penalties.{value}={value}")
+    if override.startswith("~hydra"):
+        raise UserError(f"{override}: a run cannot do without Hydra's own settings")
     if equals or override.startswith("~"):
         return
     for group, options in catalogue.groups.items():
@@ -91,6 +134,11 @@ def _check_form(override: str, catalogue: Catalogue) -> None:
     if override in names:
         raise UserError(f"{override} has no value: write {override}=VALUE")
     raise UserError(NO_SETTING.format(override) + did_you_mean(override, names))
+
+
+def _is_part(group: str, catalogue: Catalogue) -> bool:
+    """Whether the options of a group are components in a dictionary of another one's (`model.penalties`)."""
+    return group in catalogue.groups and group not in catalogue.defaults and "/" not in group
 
 
 def _check_groups_once(overrides: list[str], catalogue: Catalogue) -> None:

@@ -1,96 +1,184 @@
-"""A run's settings, or those of all jobs of a sweep, are checked before a folder is made and anything trains."""
+"""All jobs of a command line, composed, expanded and checked before Hydra runs any and before a folder is made."""
 
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar, cast
+from typing import Any, cast
 
 from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
-from hydra.core.global_hydra import GlobalHydra
+from hydra._internal.hydra import Hydra
+from hydra.core.hydra_config import HydraConfig
 from hydra.core.override_parser.overrides_parser import OverridesParser
-from hydra.experimental.callback import Callback
+from hydra.core.override_parser.types import Glob, Override
+from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
 from gan_experiments import components
 from gan_experiments.cli import jobs, resume
-from gan_experiments.cli.catalogue import Catalogue
+from gan_experiments.cli.arguments import expanded
+from gan_experiments.cli.catalogue import Catalogue, override_key
 from gan_experiments.cli.messages import component_to_add, unknown_setting
 from gan_experiments.cli.sweeps import Sweep
 from gan_experiments.config import Config
 from gan_experiments.errors import UserError
 
 
-class Refused(BaseException):
-    """Carries a user's mistake out of a Hydra callback, where an Exception would become a warning."""
+@dataclass
+class SinglePlan:
+    """One run: its overrides, and its folder (a new one beside it where another run has taken it, if `fresh`)."""
 
-    def __init__(self, error: Exception) -> None:
-        super().__init__(error)
-        self.error = error
+    config_name: str
+    overrides: list[str]
+    folder: Path
+    fresh: bool
+    message: str | None
 
 
 @dataclass
-class Session:
-    """What one call of a command hands to the callback that Hydra builds, and gets back from it."""
+class SweepPlan:
+    """A sweep: the settings that its jobs share, and the overrides of each job (none where a search chooses them).
 
-    check: Callable[[Any], None]
+    fresh: whether its folder is a new one, beside another of that name if need be.
+    """
+
+    config_name: str
+    config: DictConfig
+    jobs: list[list[str]]
+    sweep: Sweep
+    fresh: bool
+
+
+@dataclass
+class Checking:
+    """Composes with `hydra` under the primary config `name`; `check` judges a run's typed settings."""
+
+    hydra: Hydra
+    name: str
     catalogue: Catalogue
-    sweep: Sweep | None = None
+    check: Callable[[Any], None]
 
+    def single(self, overrides: list[str]) -> SinglePlan:
+        """One run; raises what is wrong with it."""
+        if any(override_key(one) == "hydra.mode" for one in overrides):
+            raise UserError("hydra.mode is said with -m: a sweep with it, one run without")
+        config = self.hydra.compose_config(self.name, overrides, RunMode.RUN)
+        if search := config.hydra.runtime.choices.get("hparams_search"):
+            raise UserError(f"hparams_search={search} searches with many runs: add -m")
+        if config.get("sweep") is not None:
+            raise UserError(f"sweep={config.sweep} names a sweep: add -m")
+        self.built(config)
+        checkpoint, run, message = resume.located(config)
+        overrides = [one for one in overrides if override_key(one) != "resume"]
+        if checkpoint is not None:
+            overrides.append(f"resume={resume.quoted(checkpoint)}")
+        named = any(override_key(one) == "hydra.run.dir" for one in overrides)
+        folder = run or _run_folder(config)
+        if run is None and named:
+            resume.check_unused(folder)
+        return SinglePlan(self.name, overrides, folder, run is None and not named, message)
 
-class Checks(Callback):
-    """Hydra's callback, named in `conf/hydra/default.yaml`; `session` is set by whoever starts Hydra."""
+    def sweep(self, overrides: list[str]) -> SweepPlan:
+        """All jobs of a grid, or the base of a search; raises what is wrong with any of them."""
+        overrides = [self._without_glob(one) for one in overrides]
+        config = self.hydra.compose_config(self.name, [*overrides, "hydra.mode=MULTIRUN"], RunMode.MULTIRUN)
+        named = any(override_key(one) == "hydra.sweep.dir" for one in overrides)
+        if config.get("sweep") is not None and not named:
+            folder = jobs.sweep_folder(_outputs(config) / "sweeps", config.sweep)
+        else:
+            folder = Path(config.hydra.sweep.dir)
+        if config.hydra.sweeper._target_.endswith(".BasicSweeper"):
+            chosen = self._jobs(config)
+            names = [self._check_job(config, job) for job in chosen]
+        else:
+            chosen, names = [], []
+            self._check_search(config)
+        fresh = not named and config.get("sweep") is None
+        return SweepPlan(self.name, config, chosen, Sweep(folder, names), fresh)
 
-    session: ClassVar[Session]
+    def built(self, config: DictConfig) -> Config:
+        """A composed run's settings as objects; raises what is wrong with them."""
+        cfg = config.copy()
+        OmegaConf.set_struct(cfg, False)
+        cfg.pop("hydra", None)
+        _check_components(cfg)
+        self._check_keys(cfg)
+        _outputs(cfg)
+        built: Config = OmegaConf.to_object(cfg)  # type: ignore[assignment]
+        self.check(built)
+        return built
 
-    def on_run_start(self, config: DictConfig, **kwargs: Any) -> None:
-        with _refusing():
-            if search := config.hydra.runtime.choices.get("hparams_search"):
-                raise UserError(f"hparams_search={search} searches with many runs: add -m")
-            if config.sweep is not None:
-                raise UserError(f"sweep={config.sweep} names a sweep: add -m")
-            check(config)
-            message = resume.locate(config)
-        if message:
-            print(message)
+    def _check_keys(self, node: Any) -> None:
+        """Hydra accepts `+loss.margn=1` for a typed node, and `+model.penalties.gp.weight=1` where there is no gp."""
+        if not isinstance(node, DictConfig) or node._is_none() or node._is_missing():
+            return
+        where = node._get_full_key(None)
+        typed = _is_typed(node)
+        if typed:
+            known = [field.name for field in dataclasses.fields(cast(Any, OmegaConf.get_type(node)))]
+            for key in map(str, node):
+                if key not in known:
+                    raise UserError(unknown_setting(where, key, known))
+        for key in map(str, node):
+            child = node._get_node(key)
+            if not typed and not _is_typed(child):
+                raise UserError(f"{where} has no {key}" + component_to_add(where, key, self.catalogue))
+            self._check_keys(child)
+            _check_number(
+                f"{where}{'.' if where else ''}{key}", None if OmegaConf.is_missing(node, key) else node[key]
+            )
 
-    def on_multirun_start(self, config: DictConfig, **kwargs: Any) -> None:
-        with _refusing():
-            if config.hydra.sweeper._target_.endswith(".BasicSweeper"):
-                names = [_check_job(config, overrides) for overrides in _expand(config)]
-            else:
-                names = []
-                _check_search(config)
-            self.session.sweep = Sweep(Path(config.hydra.sweep.dir), names)
+    def _without_glob(self, text: str) -> str:
+        """`model=glob(wgan*)` with the options that it means written out: Hydra's also takes parts of others."""
+        group = override_key(text)
+        if "glob(" not in text or group not in self.catalogue.groups:
+            return text
+        override = OverridesParser.create().parse_override(text)
+        if not isinstance(override._value, Glob):
+            return text
+        names = override._value.filter(list(self.catalogue.groups[group]))
+        if not names:
+            listed = ", ".join(self.catalogue.groups[group])
+            raise UserError(f"{text} is true of no option. Options: {listed}")
+        return f"{text.partition('=')[0]}={','.join(names)}"
 
+    def _jobs(self, config: DictConfig) -> list[list[str]]:
+        """The overrides of every job of a grid."""
+        given = [f"{key}={value}" for key, value in (config.hydra.sweeper.params or {}).items()]
+        parser = OverridesParser.create(config_loader=self.hydra.config_loader)
+        overrides = parser.parse_overrides([*given, *config.hydra.overrides.task])
+        for override in overrides:
+            _check_continuous(override)
+        (batch,) = BasicSweeper.split_arguments(overrides, None)
+        if not batch:
+            empty = [one.input_line for one in overrides if one.is_sweep_override() and not _values(one)]
+            raise UserError(f"{empty[0]} gives no value, so there is nothing to run")
+        return [expanded(list(job), self.catalogue) for job in batch]
 
-@contextmanager
-def _refusing() -> Iterator[None]:
-    try:
-        yield
-    except Exception as error:
-        raise Refused(error) from error
+    def _check_job(self, config: DictConfig, overrides: list[str]) -> str:
+        job = self.hydra.config_loader.load_sweep_config(config, overrides)
+        self.built(job)
+        return jobs.job_name(list(job.hydra.overrides.task))
 
-
-def check(config: DictConfig) -> Config:
-    """Build a composed run's settings; raises what is wrong with them, before a folder is made."""
-    cfg = config.copy()
-    OmegaConf.set_struct(cfg, False)
-    cfg.pop("hydra", None)
-    _check_components(cfg)
-    _check_keys(cfg)
-    built: Config = OmegaConf.to_object(cfg)  # type: ignore[assignment]
-    Checks.session.check(built)
-    return built
+    def _check_search(self, config: DictConfig) -> None:
+        """A search chooses its jobs as it goes, by the value that each returns."""
+        if getattr(self.built(config).metrics, "best", None) is None:
+            option = config.hydra.runtime.choices.metrics
+            raise UserError(f"a search needs a metric to optimise, and metrics={option} has none")
 
 
 def _check_components(cfg: DictConfig) -> None:
+    whole = {field.name for field in dataclasses.fields(Config)}  # the other groups are parts of these
     for group in components.PACKAGES:
-        if group not in cfg or OmegaConf.is_missing(cfg, group) or cfg[group] is None:
+        if group not in whole or OmegaConf.is_missing(cfg, group):
             continue
+        if cfg.get(group) is None:
+            raise UserError(
+                f"a run needs {group}: {group}=OPTION" + (" (metrics=none)" * (group == "metrics"))
+            )
         if not _is_typed(cfg[group]):
             raise UserError(
                 f"{group} has no type: its YAML file begins with"
@@ -98,45 +186,42 @@ def _check_components(cfg: DictConfig) -> None:
             )
 
 
-def _check_keys(node: Any) -> None:
-    """Hydra accepts `+loss.margn=1` for a typed node, and `+model.penalties.gp.weight=1` where there is no gp."""
-    if not isinstance(node, DictConfig) or node._is_none() or node._is_missing():
-        return
-    where = node._get_full_key(None)
-    if _is_typed(node):
-        known = [field.name for field in dataclasses.fields(cast(Any, OmegaConf.get_type(node)))]
-        for key in map(str, node):
-            if key not in known:
-                raise UserError(unknown_setting(where, key, known))
-    for key in map(str, node):
-        child = node._get_node(key)
-        if not (_is_typed(node) or _is_typed(child)) and isinstance(child, DictConfig):
-            raise UserError(f"{where} has no {key}" + component_to_add(where, key, Checks.session.catalogue))
-        _check_keys(child)
-
-
 def _is_typed(node: Any) -> bool:
     return isinstance(node, DictConfig) and dataclasses.is_dataclass(OmegaConf.get_type(node))
 
 
-def _expand(config: DictConfig) -> list[list[str]]:
-    """The overrides of every job of a grid."""
-    given = [f"{key}={value}" for key, value in (config.hydra.sweeper.params or {}).items()]
-    parser = OverridesParser.create()
-    overrides = parser.parse_overrides([*given, *config.hydra.overrides.task])
-    batches = BasicSweeper.split_arguments(overrides, None)
-    return [list(job) for batch in batches for job in batch]
+def _check_number(key: str, value: object) -> None:
+    if isinstance(value, float) and not math.isfinite(value):
+        raise UserError(f"{key} must be a finite number, not {value}")
+    if isinstance(value, int) and not -(2**63) <= value < 2**63:
+        raise UserError(f"{key} must be less than 2**63, not {value}")
 
 
-def _check_job(config: DictConfig, overrides: list[str]) -> str:
-    loader = GlobalHydra.instance().config_loader()
-    job = loader.load_sweep_config(config, overrides)
-    check(job)
-    return jobs.job_name(list(job.hydra.overrides.task))
+def _check_continuous(override: Override) -> None:
+    if override.is_sweep_override() and not override.is_discrete_sweep():
+        raise UserError(
+            f"{override.input_line} is for a search (hparams_search=optuna); a grid takes values: a,b,c"
+        )
 
 
-def _check_search(config: DictConfig) -> None:
-    """A search chooses its jobs as it goes, by the value that each returns."""
-    if getattr(check(config).metrics, "best", None) is None:
-        option = config.hydra.runtime.choices.metrics
-        raise UserError(f"a search needs a metric to optimise, and metrics={option} has none")
+def _values(override: Override) -> list[str]:
+    return list(override.sweep_string_iterator())
+
+
+def _outputs(config: DictConfig) -> Path:
+    """Where runs are written; raises UserError where that is nowhere."""
+    for name in ("data", "outputs"):
+        if not (config.get("paths") or {}).get(name):
+            raise UserError(f"paths.{name} has no value; give it as paths.{name}=FOLDER")
+    return Path(config.paths.outputs)
+
+
+def _run_folder(config: DictConfig) -> Path:
+    """Where the settings put a run; the default reads settings that Hydra sets only when it runs."""
+    state = HydraConfig.instance()
+    before = state.cfg
+    state.set_config(config)
+    try:
+        return Path(config.hydra.run.dir)
+    finally:
+        state.cfg = before

@@ -1,13 +1,12 @@
-"""What the commands without Hydra share: exit codes and one short message for a mistake."""
+"""What the commands without Hydra share."""
 
 from __future__ import annotations
 
 import argparse
-import os
-import sys
 from collections.abc import Callable
 from typing import NoReturn
 
+from gan_experiments.cli.exit_codes import ending, say_error
 from gan_experiments.errors import RunError, UserError
 
 
@@ -20,16 +19,13 @@ class Parser(argparse.ArgumentParser):
 
 def command(program: str, action: Callable[[], None]) -> int:
     """Run `action`; returns 0, 2 for a user's mistake, 1 for a failure with one sentence, 130 when interrupted."""
-    try:
-        action()
-        sys.stdout.flush()
-    except (UserError, RunError) as error:
-        print(f"{program}: error: {error}", file=sys.stderr)
-        return 2 if isinstance(error, UserError) else 1
-    except BrokenPipeError:  # `gan-data list | head`
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 141
-    except KeyboardInterrupt:
-        print(f"{program}: interrupted", file=sys.stderr)
-        return 130
-    return 0
+
+    def guarded() -> int:
+        try:
+            action()
+        except (UserError, RunError) as error:
+            say_error(program, str(error))
+            return 2 if isinstance(error, UserError) else 1
+        return 0
+
+    return ending(program, guarded)

@@ -1,28 +1,59 @@
-"""The settings for commands and scripts without Hydra's own command line."""
+"""Settings composed by Hydra: for the command line, and for commands and scripts without it."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
-import hydra
+from hydra import __version__ as hydra_version
+from hydra import version
+from hydra._internal.hydra import Hydra
+from hydra._internal.utils import create_config_search_path
+from hydra.core.global_hydra import GlobalHydra
 from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.singleton import Singleton
 from hydra.errors import HydraException
-from omegaconf import DictConfig, OmegaConf
+from hydra.types import RunMode
+from omegaconf import DictConfig, OmegaConf, open_dict
 from omegaconf.errors import OmegaConfBaseException
 
 from gan_experiments.cli import messages
+from gan_experiments.cli.arguments import expanded
 from gan_experiments.cli.catalogue import Catalogue, conf_dir
 from gan_experiments.components import register
 from gan_experiments.errors import UserError
 
 
+@contextmanager
+def composer(config_dir: str | None = None) -> Iterator[Hydra]:
+    """Hydra over the config folders of a command: `config_dir`, then `$GAN_CONF`, then the package's own."""
+    register()
+    if hydra_version.startswith("1.3."):
+        version.setbase("1.3")
+    search_path = create_config_search_path(str(conf_dir()))
+    if config_dir is not None:
+        folder = Path(config_dir).absolute()
+        if not folder.is_dir():
+            raise UserError(f"there is no config folder '{folder}'")
+        search_path.prepend(provider="command-line", path=f"file://{folder}")
+    before = Singleton.get_state()
+    GlobalHydra.instance().clear()
+    try:
+        yield Hydra.create_main_hydra2(task_name="gan", config_search_path=search_path)
+    finally:
+        Singleton.set_state(before)
+
+
 def composed(overrides: list[str]) -> DictConfig:
     """gan-train's settings with overrides as on its command line; raises UserError."""
-    register()
-    version = {"version_base": "1.3"} if hydra.__version__.startswith("1.3.") else {}
-    with _explaining(), hydra.initialize_config_dir(str(conf_dir()), job_name="gan", **version):
-        return hydra.compose("train", overrides)
+    with _explaining(), composer() as hydra:
+        settings = hydra.compose_config(
+            "train", expanded(overrides, Catalogue.of("train", [])), RunMode.RUN, from_shell=False
+        )
+    with open_dict(settings):
+        del settings["hydra"]
+    return settings
 
 
 def changed(settings: DictConfig, group: str, overrides: list[str]) -> DictConfig:

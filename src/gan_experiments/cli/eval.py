@@ -56,7 +56,7 @@ def parser() -> Parser:
     parser.add_argument(
         "--metrics",
         metavar="NAME,NAME",
-        help=f"{', '.join(NETWORKS)} (default: the checkpoint's; with --folders inception)",
+        help=f"{', '.join(NETWORKS)} (default: the checkpoint's; with --folders inception); or metrics=[NAME,NAME]",
     )
     parser.add_argument(
         "--weights",
@@ -86,6 +86,12 @@ def run() -> None:
     words = arguments.words + more
     run = None if arguments.folders else next(filter(names_run, words), None)
     settings = [word for word in words if word != run]
+    lists = [word for word in settings if word.startswith("metrics=[")]
+    if lists:  # as gan-train has it; --metrics says the same
+        settings = [word for word in settings if word not in lists]
+        arguments.metrics = lists[-1].partition("=")[2]
+    if arguments.metrics:
+        arguments.metrics = arguments.metrics.strip("[]").replace(" ", "")
     check(arguments, run, settings)
     if arguments.samples is not None:
         settings.append(f"metrics.samples={arguments.samples}")

@@ -1,3 +1,28 @@
-"""Exit codes besides 0, 1 (a failed run) and 2 (a user's mistake): 128 plus the signal's number, as shells have it."""
+"""How every command ends: exit codes, and one short message for a mistake."""
 
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable
+
+# Besides 0, 1 (a failed run) and 2 (a user's mistake): 128 plus the signal's number, as shells have it.
 INTERRUPTED, TERMINATED, BROKEN_PIPE = 130, 143, 141
+
+
+def ending(program: str, action: Callable[[], int]) -> int:
+    """The exit code of `action`, also where somebody stops it or closes the pipe that it prints to."""
+    try:
+        code = action()
+        sys.stdout.flush()
+        return code
+    except BrokenPipeError:  # `gan-train --help | head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return BROKEN_PIPE
+    except KeyboardInterrupt:
+        print(f"{program}: interrupted", file=sys.stderr)
+        return INTERRUPTED
+
+
+def say_error(program: str, message: str) -> None:
+    print(f"{program}: error: {message}", file=sys.stderr)

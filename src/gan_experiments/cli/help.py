@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import textwrap
+
 from gan_experiments.cli.catalogue import Catalogue
 
 USAGE = """\
@@ -11,6 +13,7 @@ usage: {program} [key=value ...]             one run
 
   {program} model=wgan_gp data=mnist seed=1
   {program} -m model=gan,wgan_gp,san seed=0,1,2 sweep=first
+  {program} -m experiment=mnist model=gan,wgan_gp,san seed=0,1,2
   {program} resume=outputs/RUN train.steps=40000
 
   -cd FOLDER          your own configs, before these ($GAN_CONF does the same)
@@ -25,8 +28,9 @@ def text(catalogue: Catalogue) -> str:
     names = [f"{setting.name}={setting.value}" for setting in catalogue.keys]
     parts += _columns(names, [setting.comment for setting in catalogue.keys])
     for group, options in catalogue.groups.items():
-        parts += ["", _title(group, catalogue)]
-        parts += _columns(list(options), list(options.values()))
+        if "/" not in group:
+            parts += ["", _title(group, catalogue), *_columns(list(options), list(options.values()))]
+            parts += _recipes(group, catalogue)
     return "\n".join(parts)
 
 
@@ -35,6 +39,19 @@ def _title(group: str, catalogue: Catalogue) -> str:
         default = catalogue.defaults[group]
         return f"{group}={default.value}   {default.comment}".rstrip()
     return f"{group}   part of another option: +{group}@KEY.NAME=OPTION"
+
+
+def _recipes(group: str, catalogue: Catalogue) -> list[str]:
+    """Which methods an experiment has more to say of."""
+    own = {name: options for name, options in catalogue.groups.items() if name.startswith(f"{group}/")}
+    lines = [
+        f"{name.partition('/')[2]} has its own settings for model={', '.join(own[name])}" for name in own
+    ]
+    return [
+        part
+        for line in lines
+        for part in textwrap.wrap(line, 110, initial_indent="  ", subsequent_indent="    ")
+    ]
 
 
 def _columns(names: list[str], comments: list[str]) -> list[str]:

@@ -5,16 +5,18 @@ Hydra's launchers import this module in every worker, so that its resolvers are 
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import itertools
 import json
 import logging
 import re
 import signal
-import sys
 import time
 import traceback
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from logging.handlers import MemoryHandler
 from pathlib import Path
 from typing import Any
 
@@ -28,14 +30,14 @@ from omegaconf.errors import OmegaConfBaseException
 
 from gan_experiments.cli import messages, resume
 from gan_experiments.cli.catalogue import Catalogue, override_key
-from gan_experiments.cli.exit_codes import INTERRUPTED, TERMINATED
+from gan_experiments.cli.exit_codes import INTERRUPTED, TERMINATED, say_error
 from gan_experiments.errors import Interrupted, RunError, UserError
 from gan_experiments.runs import RECORD, RunFolder
 
 log = logging.getLogger("gan_experiments")
-failures = logging.getLogger("gan_experiments.failure")  # goes to the run's log file alone
 
-Task = Callable[[DictConfig], "float | None"]
+Begin = Callable[[], None]  # called once, when nothing can be refused any more
+Task = Callable[[DictConfig, Begin], "float | None"]
 
 MAX_NAME = 200  # bytes; file systems allow 255
 MISTAKES = (HydraException, OmegaConfBaseException)  # a UserError is a HydraException
@@ -46,7 +48,8 @@ class Job:
     """The task of a command as Hydra calls it, once for every run.
 
     It raises no Exception, so that a failing job stops no other: it prints one message, leaves the traceback in
-    the run's log, writes what became of the job to `.hydra/job.json` and keeps the exit code.
+    the run's log, writes what became of the job to `.hydra/job.json` and keeps the exit code. Nothing in the folder
+    of a run changes before the task has called `begin`; a run that is refused leaves its folder as it was.
     """
 
     def __init__(self, task: Task, catalogue: Catalogue, full_error: bool) -> None:
@@ -58,7 +61,7 @@ class Job:
     def __call__(self, cfg: DictConfig) -> float | None:
         hydra = HydraConfig.get()
         folder = Path(hydra.runtime.output_dir)
-        record: dict[str, Any] = {"config": portable(cfg), "status": "running"}
+        record: dict[str, Any] = {"config": portable(cfg), "status": "running", "began": time.time()}
         if hydra.mode == RunMode.MULTIRUN:
             before = RunFolder(folder).record
             same = before.get("config") == record["config"]
@@ -67,21 +70,42 @@ class Job:
                 value: float | None = before.get("value")
                 return value
             _prepare(folder, cfg, same)
-        write_record(folder, record)
-        started = time.monotonic()
+        begin = functools.partial(write_settings, folder, settings_files(cfg, hydra), record)
+        with _log_held_back() as release:
+            if hydra.mode == RunMode.MULTIRUN:  # a row of the table, whatever becomes of it
+                begin()
+                release()
+            self._run(cfg, hydra, folder, record, begin, release)
+        return record.get("value")
+
+    def _run(
+        self,
+        cfg: DictConfig,
+        hydra: HydraConf,
+        folder: Path,
+        record: dict[str, Any],
+        begin: Begin,
+        release: Callable[[], None],
+    ) -> None:
+        """Call the task and write into `record`, and the folder of a run that has begun, what became of it."""
         try:
-            record["value"] = self.task(cfg)
+            record["value"] = self.task(cfg, begin)
             record["status"] = RunFolder(folder).summary.get("status", "finished")
         except (KeyboardInterrupt, Interrupted) as stop:
             record["status"] = "interrupted"
             self._stop(stop)
         except (Exception, SystemExit) as error:  # noqa: BLE001
-            record.update(status="failed", **self._fail(error, folder, hydra))
+            if has_begun(folder, record):
+                release()
+            record.update(status="failed", **self._fail(error, folder, hydra, has_begun(folder, record)))
             traceback.clear_frames(error.__traceback__)  # tensors of a failed job would stay on the device
         finally:
-            record["seconds"] = round(time.monotonic() - started, 1)
-            write_record(folder, record)
-        return record.get("value")
+            if has_begun(folder, record):
+                release()
+                record["seconds"] = round(time.time() - record["began"], 1)
+                write_record(folder, record)
+            elif not any(folder.iterdir()):
+                folder.rmdir()
 
     def _stop(self, stop: BaseException) -> None:
         """Leave through Hydra, which would go on with the next job after a mere Exception."""
@@ -90,20 +114,84 @@ class Job:
         log.warning("%s", stop)
         raise KeyboardInterrupt if stop.signal_number == signal.SIGINT else SystemExit(TERMINATED)
 
-    def _fail(self, error: BaseException, folder: Path, hydra: HydraConf) -> dict[str, Any]:
+    def _fail(self, error: BaseException, folder: Path, hydra: HydraConf, begun: bool) -> dict[str, Any]:
         if isinstance(error, SystemExit) and error.code in (INTERRUPTED, TERMINATED):
             raise error
         message = messages.explain(error, self.catalogue) if isinstance(error, MISTAKES) else None
-        log_file = folder / f"{hydra.job.name}.log"
+        message = message or messages.too_large(error)
         self.exit_code = 1 if message is None else 2
         short = message or (str(error) if isinstance(error, RunError) else messages.one_line(error))
-        failures.error("%s", short, exc_info=error if message is None else None)
+        where = ""
+        if begun:
+            _write_to_log(short, error if message is None else None)
+            log_file = folder / f"{hydra.job.name}.log"
+            where = f"\n  The traceback is in {resume.shown(log_file)}" if message is None else ""
         unexpected = message is None and not isinstance(error, RunError)
         if self.full_error or (unexpected and hydra.mode == RunMode.RUN):
             traceback.print_exception(error)
-        where = f"\n  The traceback is in {resume.shown(log_file)}" if message is None else ""
-        print(f"{self.catalogue.program}: error: {short}{where}", file=sys.stderr)
+        say_error(self.catalogue.program, short + where)
         return {"error": short, "exit_code": self.exit_code}
+
+
+def settings_files(cfg: DictConfig, hydra: HydraConf) -> dict[str, str]:
+    """The files of `.hydra` that say what a run was composed of, by their names."""
+    own = OmegaConf.to_container(OmegaConf.create({"hydra": hydra}), enum_to_str=True)
+    for long_text in ("help", "hydra_help"):
+        del own["hydra"][long_text]  # type: ignore[call-overload, index, union-attr]
+    return {
+        "config.yaml": OmegaConf.to_yaml(cfg),
+        "hydra.yaml": OmegaConf.to_yaml(OmegaConf.create(own)),
+        "overrides.yaml": OmegaConf.to_yaml(hydra.overrides.task),
+    }
+
+
+def write_settings(folder: Path, files: dict[str, str], record: dict[str, Any]) -> None:
+    """Write `.hydra`: the run has begun."""
+    (folder / RECORD).parent.mkdir(parents=True, exist_ok=True)
+    for name, text in files.items():
+        (folder / RECORD).with_name(name).write_text(text, encoding="utf-8")
+    write_record(folder, record)
+
+
+def has_begun(folder: Path, record: dict[str, Any]) -> bool:
+    """Whether the run of this record (not an earlier one in the same folder) has written its settings."""
+    return bool(RunFolder(folder).record.get("began") == record["began"])
+
+
+@contextmanager
+def _log_held_back() -> Iterator[Callable[[], None]]:
+    """Keep what is logged out of the run's log file until the function that this yields is called."""
+    root = logging.getLogger()
+    files = [handler for handler in root.handlers if isinstance(handler, logging.FileHandler)]
+    memories = [MemoryHandler(100_000, logging.CRITICAL + 1, file, flushOnClose=False) for file in files]
+    root.handlers = [handler for handler in root.handlers if handler not in files] + memories  # type: ignore[operator]
+
+    def release() -> None:
+        for memory in memories:
+            memory.flush()
+        root.handlers = [handler for handler in root.handlers if handler not in memories]
+        root.handlers += [file for file in files if file not in root.handlers]
+
+    try:
+        yield release
+    finally:
+        root.handlers = [handler for handler in root.handlers if handler not in memories]
+
+
+def _write_to_log(text: str, error: BaseException | None) -> None:
+    """To the run's log file alone."""
+    record = log.makeRecord(
+        log.name,
+        logging.ERROR,
+        "",
+        0,
+        text,
+        (),
+        None if error is None else (type(error), error, error.__traceback__),
+    )
+    for handler in logging.getLogger().handlers:
+        if isinstance(handler, logging.FileHandler):
+            handler.handle(record)
 
 
 def portable(cfg: DictConfig) -> dict[str, Any]:
@@ -134,36 +222,40 @@ def _prepare(folder: Path, cfg: DictConfig, same: bool) -> None:
     log_file = f"{HydraConfig.get().job.name}.log"
     old = [path for path in folder.iterdir() if path.name not in (".hydra", log_file)]
     if old:
-        aside = free_folder(str(folder.parent / ".replaced"), folder.name)
+        aside = free_folder(folder.parent / ".replaced" / folder.name)
         for path in old:
-            path.rename(Path(aside) / path.name)
+            path.rename(aside / path.name)
         log.info("the settings have changed, so this job starts again; its earlier files are in %s", aside)
 
 
-def free_folder(parent: str, name: str) -> str:
-    """A new folder `parent/name`, or `name-2`, `name-3`, ... where others have taken it first."""
+def free_folder(wanted: Path) -> Path:
+    """A new folder: `wanted`, or `wanted-2`, `wanted-3`, ... where others have taken it first."""
     for attempt in itertools.count(1):
-        folder = Path(parent) / (name if attempt == 1 else f"{name}-{attempt}")
+        folder = wanted if attempt == 1 else wanted.with_name(f"{wanted.name}-{attempt}")
         try:
             folder.mkdir(parents=True)
         except FileExistsError:
             continue
-        return str(folder)
+        return folder
     raise AssertionError
 
 
-def sweep_folder(parent: str, name: str | None, now: str) -> str:
-    """The folder of a sweep: the one of that name, or a new one."""
-    if name is None:
-        return free_folder(parent, now)
-    if not re.fullmatch(r"[\w+-][\w.+-]*", name):
+def sweep_folder(parent: Path, name: str) -> Path:
+    """The folder of the sweep called `name`; raises UserError for what is no name of a folder."""
+    if not re.fullmatch(r"[\w+-][\w.+-]*", str(name)):
         raise UserError(f"sweep={name}: a sweep's name is a folder's name, of letters, digits and . _ + -")
-    return str(Path(parent) / name)
+    return parent / str(name)
+
+
+def own_recipe(override: str) -> bool:
+    """Whether an override was added to take an experiment's recipe for the model: `+experiment/mnist=gan`."""
+    return override_key(override).startswith("experiment/")
 
 
 def job_name(overrides: Sequence[str]) -> str:
     """The folder name of a sweep's job: its overrides, sorted; a hash ends a name that is cut or changed."""
-    full = ",".join(sorted(o for o in overrides if override_key(o) not in NOT_IN_NAME)) or "defaults"
+    typed = (one for one in overrides if override_key(one) not in NOT_IN_NAME and not own_recipe(one))
+    full = ",".join(sorted(typed)) or "defaults"
     name = re.sub(r"[^\w.=,+~@-]", "_", full)
     if name == full and len(name.encode()) <= MAX_NAME:
         return name
@@ -175,7 +267,4 @@ def job_name(overrides: Sequence[str]) -> str:
 _register = getattr(
     OmegaConf, "register_new_resolver" if omegaconf.__version__.startswith("2.3.") else "register_resolver"
 )
-# The cache keeps the folder of a run the same however often the setting is read.
-_register("run_folder", free_folder, use_cache=True, replace=True)
-_register("sweep_folder", sweep_folder, use_cache=True, replace=True)
 _register("job_name", job_name, replace=True)

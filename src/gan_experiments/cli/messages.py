@@ -39,6 +39,8 @@ def explain(error: BaseException, catalogue: Catalogue) -> str | None:
     for cause in chain:
         if isinstance(cause, UserError):
             return str(cause)
+    if any(isinstance(cause, RecursionError) for cause in chain):
+        return "a config file's defaults lead back to itself, or a value is nested too deep"
     if isinstance(error, MissingConfigException):
         return _missing_config(error, catalogue)
     if isinstance(error, OverrideParseException):
@@ -63,6 +65,18 @@ def explain(error: BaseException, catalogue: Catalogue) -> str | None:
     if isinstance(error, UnicodeDecodeError) and (files := catalogue.unreadable_files()):
         return f"{files[0]} is not UTF-8 text"
     return str(error) if _raised_by_hydra(error) else None
+
+
+def too_large(error: BaseException) -> str | None:
+    """What to say where memory ran out; None for another exception."""
+    wanted = re.search(r"allocate (\d+ bytes|[\d.]+ [KMGTPE]i?B)", str(error), re.IGNORECASE)
+    is_torch = isinstance(error, RuntimeError) and "alloc" in str(error)
+    if not (
+        isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError" or (is_torch and wanted)
+    ):
+        return None
+    size = f" for {wanted[1]}" if wanted else ""
+    return f"there is not enough memory{size}: a smaller train.batch_size, network.width or data.image_size needs less"
 
 
 def unknown_setting(where: str, key: str, known: Iterable[str]) -> str:
@@ -129,7 +143,7 @@ def _omegaconf_error(error: OmegaConfBaseException, catalogue: Catalogue) -> str
                 name for name in known if isinstance(node[name], DictConfig) and last in node[name]
             ]:
                 return f"there is no setting {last}\n  Did you mean '{nested[0]}.{last}'?"
-            known = [name for name in known if name != "hydra"] + list(catalogue.groups)
+            known = [name for name in [*known, *catalogue.groups] if name != "hydra" and "/" not in name]
         return unknown_setting(where, last, known) + component_to_add(where, last, catalogue)
     if isinstance(error, MissingMandatoryValue):
         if key in catalogue.groups:
@@ -147,7 +161,7 @@ def _omegaconf_error(error: OmegaConfBaseException, catalogue: Catalogue) -> str
 def component_to_add(where: str, name: str, catalogue: Catalogue) -> str:
     """How to add the component `name` to a model's dictionary of components, if there is one of that name."""
     for group, options in catalogue.groups.items():
-        if where and group not in catalogue.defaults and name in options:
+        if where and group not in catalogue.defaults and "/" not in group and name in options:
             return f"\n  Add it with +{group}@{where}.{name}={name}"
     return ""
 

@@ -1,82 +1,95 @@
-"""`resume=`: a run goes on in its folder with its own overrides, and new ones win."""
+"""`resume=`: a run goes on in its folder with its own overrides, and new ones win.
+
+A run's folder may be a stranger's: of what it says only settings that the schema knows are replayed, and nothing in it
+may lead out of it.
+"""
 
 from __future__ import annotations
 
+import argparse
+import re
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
-from hydra.core.hydra_config import HydraConfig
-from omegaconf import DictConfig, OmegaConf, open_dict
+import yaml
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.override_parser.types import Override
+from hydra.errors import HydraException
+from omegaconf import DictConfig
 
-from gan_experiments.cli.catalogue import override_key
+from gan_experiments.cli.catalogue import Catalogue, override_key
 from gan_experiments.errors import UserError
 from gan_experiments.runs import RunFolder
 
 AUTO = "auto"
 LAST = Path("checkpoints/last.pt")
+OVERRIDES = Path(".hydra/overrides.yaml")
+PLACES = (
+    "data.path",
+    "paths.data",
+    "metrics.weights",
+)  # settings that may name a place beside the old folder
+LARGEST = 100_000  # bytes of a settings file
 
 
-def continued(given: list[str], multirun: bool, config_dir: str | None) -> tuple[list[str], list[str]]:
-    """The overrides with those of the run that `resume=` names, and the flags that run was started with.
+def continued(given: list[str], flags: argparse.Namespace, catalogue: Catalogue) -> list[str]:
+    """The overrides with those of the run that `resume=` names.
 
-    Raises UserError where there is nothing to resume.
+    Raises UserError where there is nothing to resume, or where the run says what cannot be replayed.
     """
     new = [override for override in given if override_key(override) != "resume"]
     values = [_unquote(override.partition("=")[2]) for override in given if override not in new]
     if not values or values[-1] in ("", "null"):
-        return new, []
-    if multirun:
+        return new
+    if flags.multirun:
         raise UserError(
             "resume=... continues one run; a sweep goes on when its command is repeated with sweep=NAME"
         )
     if values[-1] == AUTO:
-        return [*new, f"resume={AUTO}"], []
+        return [*new, f"resume={AUTO}"]
     checkpoint = _checkpoint(Path(values[-1]).expanduser())
     run = run_of(checkpoint)
-    keys = {override_key(override) for override in new}
-    old = [override for override in overrides(run) if override_key(override) not in keys] if run else []
-    flags = ["--config-dir", own] if run and not config_dir and (own := _config_dir(run)) else []
-    return [*old, *new, f"resume={_quote(str(checkpoint))}"], flags
+    old = _replayed(run, new, flags.config_dir, catalogue) if run else []
+    return [*old, *new, f"resume={quoted(checkpoint)}"]
 
 
-def locate(config: DictConfig) -> str | None:
-    """Point a composed run at what it resumes: its folder becomes that run's, `resume` the checkpoint file.
+def located(config: DictConfig) -> tuple[Path | None, Path | None, str | None]:
+    """What composed settings resume: the checkpoint, the run's folder if it lies in one, and what to tell.
 
-    `resume=auto` takes the newest unfinished run with the same overrides, or none. Returns what to tell. Raises
-    UserError where another run would be written over.
+    `resume=auto` takes the newest unfinished run with the same overrides, or none.
     """
-    message = None
-    if config.resume == AUTO:
-        found = _newest_unfinished(config)
-        config.resume = None if found is None else str(found / LAST)
-        message = "resume=auto: no unfinished run with these settings, so this is a fresh start"
-    run = None
-    if config.resume is not None:
-        run = run_of(Path(config.resume))
-        message = f"Resuming from {shown(Path(config.resume))}"
-    if run is None:
-        _check_unused(_new_folder(config))
-    else:
-        with open_dict(config.hydra.run):
-            config.hydra.run.dir = str(run)
-    return message
+    checkpoint = None if config.get("resume") is None else Path(config.resume)
+    if config.get("resume") == AUTO:
+        unfinished = _newest_unfinished(config)
+        if unfinished is None:
+            return None, None, "resume=auto: no unfinished run with these settings, so this is a fresh start"
+        checkpoint = unfinished / LAST
+    if checkpoint is None:
+        return None, None, None
+    run = run_of(checkpoint)
+    if run is not None:
+        check_enclosed(run)
+    return checkpoint, run, f"Resuming from {shown(checkpoint)}"
 
 
-def _new_folder(config: DictConfig) -> Path:
-    """Where Hydra will run this; its default name reads settings that Hydra sets only then."""
-    state = HydraConfig.instance()
-    before = state.cfg
-    state.set_config(config)
-    try:
-        return Path(config.hydra.run.dir)
-    finally:
-        state.cfg = before
-
-
-def _check_unused(folder: Path) -> None:
+def check_unused(folder: Path) -> None:
+    """Raise UserError where another run would be written over."""
     if (folder / LAST).is_file():
         raise UserError(
             f"hydra.run.dir={folder} has a run in it: resume={folder} goes on with it, another folder starts anew"
         )
+
+
+def check_enclosed(run: Path) -> None:
+    """Raise UserError where writing into a run's folder would write elsewhere, or wait for ever."""
+    for path in (path for pattern in ("*", "*/*") for path in run.glob(pattern)):
+        if path.is_symlink() and not path.resolve().is_relative_to(run.resolve()):
+            raise UserError(
+                f"{path} is a link that leads out of the run's folder, so the run cannot go on there"
+            )
+        if not (path.is_file() or path.is_dir()):
+            raise UserError(f"{path} is neither a file nor a folder, so the run cannot go on there")
 
 
 def shown(path: Path) -> str:
@@ -85,25 +98,99 @@ def shown(path: Path) -> str:
 
 
 def overrides(run: Path) -> list[str]:
-    """The overrides that a run was started with, without those that name a resumption or a sweep."""
-    lines = OmegaConf.to_container(OmegaConf.load(run / ".hydra" / "overrides.yaml"))
-    return [str(line) for line in lines or () if override_key(str(line)) not in ("resume", "sweep")]
+    """The overrides that a run was started with, without those that name a resumption or a sweep.
+
+    Raises UserError where they cannot be read.
+    """
+    lines = _read(run / OVERRIDES)
+    if not isinstance(lines, list) or not all(isinstance(line, str) for line in lines):
+        raise UserError(f"{run / OVERRIDES} is no list of settings")
+    return [line for line in lines if override_key(line) not in ("resume", "sweep")]
 
 
 def run_of(checkpoint: Path) -> Path | None:
     """The run folder that a checkpoint file lies in, or None for a checkpoint elsewhere."""
     folder = checkpoint.parent.parent
-    return folder if (folder / ".hydra" / "overrides.yaml").is_file() else None
+    return folder if (folder / OVERRIDES).exists() else None
+
+
+def _replayed(run: Path, new: list[str], config_dir: str | None, catalogue: Catalogue) -> Iterator[str]:
+    """The overrides of a run that is resumed where none in `new` replaces them: nothing but settings of a run."""
+    check_enclosed(run)
+    hydra = _read(run / ".hydra" / "hydra.yaml")
+    recorded = _config_dir(hydra)
+    if recorded is not None and config_dir is None:
+        raise UserError(
+            f"{run} was started with the config folder {recorded!r}; if you trust it, say so again: -cd FOLDER"
+        )
+    replaced = {override_key(override) for override in new}
+    for line in overrides(run):
+        if override_key(line) in replaced:
+            continue
+        try:
+            override = OverridesParser.create().parse_override(line)
+        except (HydraException, RecursionError):
+            override = None
+        if override is None or not _known(override, catalogue):
+            raise UserError(f"{run / OVERRIDES}: {line[:200]!r} is no setting of a run, and is not replayed")
+        if not override.key_or_group.startswith("experiment/") and override.key_or_group != "paths.outputs":
+            yield _anchored(line, override, hydra)
+
+
+def _known(override: Override, catalogue: Catalogue) -> bool:
+    """Whether an override sets something in the schema, or chooses an option that the config folders have."""
+    key, package = override.key_or_group, override.package
+    roots = {"seed", "train", "paths", *catalogue.defaults} - {"hparams_search"}
+    if override.is_sweep_override() or re.search(
+        r"\$\{[^}]*:", override.input_line or ""
+    ):  # a resolver runs code
+        return False
+    if package is not None and package.partition(".")[0] not in roots:
+        return False
+    if key in catalogue.groups or "/" in key:
+        chosen = override.value()
+        options = catalogue.groups.get(key, {})
+        return key != "hparams_search" and (
+            override.is_delete() or (isinstance(chosen, str) and chosen in options)
+        )
+    return key.partition(".")[0] in roots and package is None
+
+
+def _anchored(line: str, override: Override, hydra: Any) -> str:
+    """A setting that names a place, as seen from the folder where the run was started."""
+    value = override.value()
+    start = _select(hydra, "hydra", "runtime", "cwd")
+    if override.key_or_group not in PLACES or not isinstance(value, str) or not isinstance(start, str):
+        return line
+    return f"{line.partition('=')[0]}={quoted(Path(start) / Path(value).expanduser())}"
+
+
+def _read(path: Path) -> Any:
+    """A small YAML file of plain values; None where there is none. Raises UserError for what is not that."""
+    if not path.exists():
+        return None
+    if not path.is_file() or path.stat().st_size > LARGEST:
+        raise UserError(f"{path} is no file of settings")
+    try:
+        return yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (ValueError, RecursionError, yaml.YAMLError) as error:
+        raise UserError(f"{path} cannot be read as YAML") from error
+
+
+def _select(node: Any, *keys: str) -> Any:
+    for key in keys:
+        node = node.get(key) if isinstance(node, dict) else None
+    return node
 
 
 def _checkpoint(path: Path) -> Path:
     if path.is_dir():
         if not (path / LAST).is_file():
             raise UserError(f"resume={path}: there is no {LAST} in this folder, so nothing to resume")
-        return (path / LAST).resolve()
+        return (path / LAST).absolute()
     if not path.is_file():
         raise UserError(f"resume={path}: there is no such run folder or checkpoint file")
-    return path.resolve()
+    return path.absolute()
 
 
 def _newest_unfinished(config: DictConfig) -> Path | None:
@@ -126,15 +213,18 @@ def _same(overrides: list[str]) -> list[str]:
     return sorted(override for override in overrides if override_key(override) != "resume")
 
 
-def _config_dir(run: Path) -> str | None:
-    """The folder that the run was given with --config-dir."""
-    hydra = OmegaConf.load(run / ".hydra" / "hydra.yaml")
-    sources = OmegaConf.select(hydra, "hydra.runtime.config_sources", default=[])
-    return next((source.path for source in sources if source.provider == "command-line"), None)
+def _config_dir(hydra: Any) -> str | None:
+    """The folder that a run was given with --config-dir."""
+    sources = _select(hydra, "hydra", "runtime", "config_sources")
+    for source in sources if isinstance(sources, list) else ():
+        if _select(source, "provider") == "command-line":
+            return str(_select(source, "path"))
+    return None
 
 
-def _quote(value: str) -> str:
-    return "'" + value.replace("'", "\\'") + "'"
+def quoted(value: Path | str) -> str:
+    """A value that Hydra reads as it is."""
+    return "'" + str(value).replace("'", "\\'") + "'"
 
 
 def _unquote(value: str) -> str:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+import os
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,18 +13,25 @@ from gan_experiments.cli.app import run
 if TYPE_CHECKING:
     from omegaconf import DictConfig
 
+    from gan_experiments.cli.jobs import Begin
     from gan_experiments.config import Config
 
 log = logging.getLogger(__name__)
 
-
-def main() -> int:
-    """The console command; returns the exit code."""
-    return run(task, "train", check)
+NOT_CHOSEN = ("hydra", "schema/", "experiment/")  # groups that follow from others, or are Hydra's
+COPIES = 4  # of every weight: itself, its gradient and an optimiser's two moments
 
 
-def task(cfg: DictConfig) -> float | None:
-    """Train as `cfg` says; returns the metric that a search optimises, `metrics.best`."""
+def main(argv: Sequence[str] | None = None) -> int:
+    """The console command, or the same with the words `argv`; returns the exit code."""
+    return run(task, "train", check, argv)
+
+
+def task(cfg: DictConfig, begin: Begin) -> float | None:
+    """Train as `cfg` says; returns the metric that a search optimises, `metrics.best`.
+
+    `begin` is called once nothing can be refused any more, before anything is written.
+    """
     from hydra.core.hydra_config import HydraConfig
     from omegaconf import OmegaConf
 
@@ -34,26 +43,59 @@ def task(cfg: DictConfig) -> float | None:
     choices = hydra.runtime.choices.items()
     record = {
         "config": OmegaConf.to_container(cfg, resolve=True, enum_to_str=True),
-        "choices": {group: option for group, option in choices if not group.startswith(("hydra", "schema/"))},
+        "choices": {group: option for group, option in choices if not group.startswith(NOT_CHOSEN)},
         "overrides": list(hydra.overrides.task),
     }
-    metrics = start(config, folder, record)
+    metrics = start(config, folder, record, begin)
     log.info("Run folder: %s", shown(folder))
     return metrics.get(getattr(config.metrics, "best", None) or "")
 
 
 def check(config: Config) -> None:
     """Refuse, before anything is written, what could not be trained."""
+    from gan_experiments.errors import UserError
     from gan_experiments.training import check
 
     check(config)
+    ranks, cores = config.gpu.devices, os.cpu_count() or 1
+    if config.gpu.resolve().type == "cpu" and ranks > max(cores, 2):
+        raise UserError(f"gpu.devices={ranks}: this machine has {cores} cores, and each rank wants one")
+    check_networks(config)
 
 
-def start(config: Config, folder: Path, record: dict[str, Any]) -> dict[str, float]:
+def check_networks(config: Config) -> None:
+    """Build the networks without their numbers: raises UserError where they do not fit the data or the machine."""
+    import torch
+
+    from gan_experiments.errors import UserError
+
+    try:
+        with torch.device("meta"):
+            networks = config.model.build(config.network, config.loss, config.data.shape)
+            weights = [weight for network in networks.values() for weight in network.parameters()]
+            config.optim.build(weights)
+    except UserError:
+        raise
+    except ValueError as error:  # optimisers refuse values so
+        raise UserError(f"optim: {error}") from error
+    except (RuntimeError, TypeError, OverflowError) as error:
+        raise UserError(
+            f"networks of these settings cannot be built: {str(error).splitlines()[0]}"
+        ) from error
+    wanted = COPIES * sum(weight.numel() * weight.element_size() for weight in weights)
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    if config.gpu.resolve().type == "cpu" and wanted > memory:
+        raise UserError(
+            f"there is not enough memory: the networks want {wanted / 2**30:,.1f} GiB with gradients and optimisers, "
+            f"and this machine has {memory / 2**30:,.1f}; a smaller network.width or data.image_size needs less"
+        )
+
+
+def start(config: Config, folder: Path, record: dict[str, Any], begin: Begin) -> dict[str, float]:
     """Imported late, so that a mistake in the settings is said before torch has been imported."""
     from gan_experiments.training import run as train
 
-    return train(config, folder, record)
+    return train(config, folder, record, begin)
 
 
 if __name__ == "__main__":

@@ -25,7 +25,7 @@ class Several(Metrics):
     def __post_init__(self) -> None:
         if not self.parts or not all(isinstance(part, FeatureMetrics) for part in self.parts.values()):
             raise UserError(
-                "several metrics must be feature networks: metrics=inception+lenet, or dinov2, vgg16"
+                "several metrics must be feature networks: metrics=[inception,lenet], or dinov2, vgg16"
             )
 
     def check(self, paths_data: Path) -> None:
@@ -72,8 +72,8 @@ class SeveralEvaluators:
     def judge(self, features: Sequence[Features]) -> Evaluation:
         """Every figure of generated images from the features that each of the parts has of them."""
         together = Evaluation()
-        for (name, evaluator), some in zip(self.named.items(), features, strict=True):
-            evaluation = evaluator.evaluate(some)
+        for (name, evaluator), generated in zip(self.named.items(), features, strict=True):
+            evaluation = evaluator.evaluate(generated)
             together.values |= evaluation.values
             together.floor |= evaluation.floor
             together.classes |= evaluation.classes

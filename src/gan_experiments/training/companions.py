@@ -38,7 +38,8 @@ def check_companions(model: Model, data: Data) -> None:
 
 
 def _sets() -> list[type[Data]]:
-    return [kind for kind in vars(data_sets).values() if isinstance(kind, type) and issubclass(kind, Data)]
+    kinds = [kind for kind in vars(data_sets).values() if isinstance(kind, type) and issubclass(kind, Data)]
+    return [kind for kind in kinds if not kind.__subclasses__()]  # the others are bases, not options
 
 
 def _names(kinds: Iterable[type[Data]]) -> str:

@@ -1,0 +1,61 @@
+"""What Hydra does with settings that were checked: show them, run one job, run a sweep's jobs."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from hydra._internal.callbacks import Callbacks
+from hydra._internal.hydra import Hydra
+from hydra._internal.utils import get_args_parser
+from hydra.core.plugins import Plugins
+from hydra.core.utils import configure_log
+from hydra.types import HydraContext
+
+from gan_experiments.cli import jobs
+from gan_experiments.cli.arguments import Arguments
+from gan_experiments.cli.catalogue import override_key
+from gan_experiments.cli.checks import SinglePlan, SweepPlan
+from gan_experiments.cli.resume import quoted
+
+
+def look(hydra: Hydra, config_name: str, arguments: Arguments) -> None:
+    """Hydra's own views of the settings; nothing is written."""
+    flags, overrides = arguments.flags, arguments.overrides
+    if flags.cfg:
+        hydra.show_cfg(config_name, overrides, flags.cfg, flags.package, flags.resolve)
+    elif flags.hydra_help:
+        hydra.hydra_help(config_name, get_args_parser(), flags)
+    elif flags.info:
+        hydra.show_info(flags.info, config_name, overrides)
+    else:
+        hydra.shell_completion(config_name, overrides)
+
+
+def run(hydra: Hydra, plan: SinglePlan, job: jobs.Job) -> None:
+    """Run one job in its folder."""
+    folder = jobs.free_folder(plan.folder) if plan.fresh else plan.folder
+    if plan.message:
+        print(plan.message)
+    others = [one for one in plan.overrides if override_key(one) != "hydra.run.dir"]
+    hydra.run(plan.config_name, job, [*others, "hydra.mode=RUN", f"hydra.run.dir={quoted(folder)}"])
+
+
+def launch(hydra: Hydra, plan: SweepPlan, job: jobs.Job) -> None:
+    """Run the jobs that were checked, or a search, through Hydra's launcher."""
+    config, folder = plan.config, plan.sweep.folder
+    if plan.fresh:
+        folder = plan.sweep.folder = jobs.free_folder(folder)
+    config.hydra.sweep.dir = str(folder)
+    config.hydra.overrides.hydra.append(f"hydra.sweep.dir={quoted(folder)}")
+    configure_log(config.hydra.hydra_logging, config.hydra.verbose)
+    callbacks = Callbacks(config)
+    callbacks.on_multirun_start(config=config, config_name=plan.config_name)
+    context = HydraContext(config_loader=hydra.config_loader, callbacks=callbacks)
+    sweeper = Plugins.instance().instantiate_sweeper(config=config, hydra_context=context, task_function=job)
+    if plan.jobs:  # a grid: the jobs that were checked are those that run
+        grid: Any = sweeper
+        chunks = list(grid.split_overrides_to_chunks(plan.jobs, grid.max_batch_size))
+        grid.split_arguments = lambda *_: chunks
+        grid.validate_batch_is_legal = lambda _: None
+    sweeper.sweep(arguments=list(config.hydra.overrides.task))
+    callbacks.on_multirun_end(config=config, config_name=plan.config_name)
