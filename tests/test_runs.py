@@ -49,7 +49,7 @@ def test_a_torn_line_takes_no_other_with_it(tmp_path: Path) -> None:
 
 def test_one_line_a_step_wherever_writing_was_cut(tmp_path: Path) -> None:
     """A run with an evaluation at every step, killed at any byte and resumed at any step before."""
-    rows = [json.dumps({"step": step, "metrics": {"fd": step}}) + "\n" for step in range(1, 6)]
+    rows = [json.dumps({"step": step, "metrics": {"fd": step}}) + "\n" for step in range(1, 4)]
     whole = "".join(rows)
     path = tmp_path / "metrics.jsonl"
     for end in range(len(whole)):
@@ -58,7 +58,7 @@ def test_one_line_a_step_wherever_writing_was_cut(tmp_path: Path) -> None:
             trim_evaluations(tmp_path, step)
             assert path.read_text() == "".join(rows[:step])
             path.write_text(whole[:end] + "".join(rows[step:]))  # by a writer that did not trim
-            assert [row["step"] for row in RunFolder(tmp_path).evaluations][-1] == 5
+            assert [row["step"] for row in RunFolder(tmp_path).evaluations][-1] == 3
             steps = [row["step"] for row in RunFolder(tmp_path).evaluations]
             assert steps == sorted(set(steps))
 

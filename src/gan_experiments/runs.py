@@ -21,7 +21,7 @@ from gan_experiments import reading
 RECORD = Path(".hydra/job.json")  # the settings, and what became of the job
 EVALUATIONS = "metrics.jsonl"
 MAX_JSON = 2 << 20  # bytes
-MAX_YAML = 1 << 18
+MAX_YAML = 1 << 16
 MAX_EVALUATIONS = 64 << 20
 MAX_PICTURE = 16 << 20
 MAX_DEPTH = 32  # of nested settings
@@ -180,10 +180,14 @@ def trim_evaluations(folder: Path, step: int) -> None:
 class _PlainLoader(yaml.BaseLoader):  # type: ignore[misc]  # yaml has no types
     """Text, lists and mappings alone, and no aliases: a few lines of those stand for more than any memory holds."""
 
+    depth = 0
+
     def compose_node(self, parent: yaml.Node | None, index: Any) -> yaml.Node | None:
-        if self.check_event(yaml.AliasEvent):
-            raise yaml.YAMLError("aliases are not read")
+        if self.check_event(yaml.AliasEvent) or self.depth > MAX_DEPTH:
+            raise yaml.YAMLError("aliases and deep nesting are not read")
+        self.depth += 1
         node: yaml.Node | None = super().compose_node(parent, index)
+        self.depth -= 1
         return node
 
 

@@ -140,10 +140,10 @@ def test_fifty_runs_stay_small(tmp_path: Path) -> None:
     runs = sweep(tmp_path, 50)
     noise = np.random.default_rng(0).integers(0, 256, (521, 521, 3), dtype=np.uint8)
     Image.fromarray(noise).save(tmp_path / "noise.png", compress_level=0)
+    data = hostile.records(*(hostile.loss(step, 1.0 / (step + 1)) for step in range(2000)))
     for run in runs:
         for step in range(3):
             (run.path / "samples" / f"step_{step:08d}.png").hardlink_to(tmp_path / "noise.png")
-        data = hostile.records(*(hostile.loss(step, 1.0 / (step + 1)) for step in range(2000)))
         (run.path / "events.out.tfevents.1").write_bytes(data)
     text = made(*runs)
     assert text.count("<img") == 100

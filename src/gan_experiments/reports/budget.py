@@ -73,7 +73,7 @@ def budget_cells(made: Sequence[Pool]) -> list[list[str]]:
     lines = [["runs", *map(str, budgets), "images a run", "seconds a run"]]
     for pool in made:
         known = [pool.curve[k - 1] for k in budgets if k <= len(pool.curve)]
-        cells = [f"{number(mean, spread)} ± {number(spread, spread)}" for mean, spread in known]
+        cells = [f"{number(mean)} ± {number(spread, spread)}" for mean, spread in known]
         cells += [""] * (len(budgets) - len(cells))
         lines.append([pool.name, *cells, f"{pool.images:,.0f}", f"{pool.seconds:.0f}"])
     return lines

@@ -88,9 +88,10 @@ def decoded(data: bytes) -> Image | None:
 
 def uri(image: Image, budget: int) -> str:
     """A data URI: PNG where that takes no more than `budget` bytes, else JPEG, halved until it fits."""
-    data = _encoded(image, "PNG")
-    if len(data) <= budget:
-        return "data:image/png;base64," + base64.b64encode(data).decode()
+    if 3 * image.width * image.height <= 12 * budget:  # else it would hardly fit
+        data = _encoded(image, "PNG")
+        if len(data) <= budget:
+            return "data:image/png;base64," + base64.b64encode(data).decode()
     data = _encoded(image, "JPEG", quality=85)
     while len(data) > budget and min(image.size) > 64:
         image = image.reduce(2)

@@ -195,7 +195,7 @@ def _rows(group: Group, measured: list[tuple[RunFolder, list[dict[str, Any]]]], 
     for run in group.runs:
         if not any(run is other for other, _ in measured):
             unmeasured[plain(run.status)] += 1
-    made[0].notes += [f"{count} {status} without figures" for status, count in unmeasured.items()]
+    made[0].notes += [f"{count} {status}, not measured" for status, count in unmeasured.items()]
     return made
 
 
