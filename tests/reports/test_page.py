@@ -178,6 +178,12 @@ def test_budget(tmp_path: Path) -> None:
     assert 'data-y="5 5 5 5"' in svg
 
 
+def test_settings_stand_a_line_each(tmp_path: Path) -> None:
+    config = {"seed": 3, "train": {"steps": 200}, "note": "two\nlines <b>"}
+    text = made(make_run(tmp_path / "a", {"model": "gan"}, config, [{"fd": 1.0}]))
+    assert "<pre>model: gan\ntrain.steps: 200\nnote: two\\nlines &lt;b&gt;</pre>" in text
+
+
 def test_settings_are_escaped_wherever_they_stand(tmp_path: Path) -> None:
     runs = [
         make_run(

@@ -272,5 +272,5 @@ def _card(group: Group, index: int, colours: dict[int, int], budget: int) -> dic
             f"{one.path} ({one.status}{f': {cut(one.error, 300)}' if one.error else ''})"
             for one in group.runs
         ],
-        "settings": settings[:20_000],
+        "settings": Markup(escape(settings[:20_000])),  # its ends of lines are ours
     }

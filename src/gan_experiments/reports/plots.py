@@ -12,7 +12,7 @@ from gan_experiments.reports.text import cut, number, squeezed
 
 WIDTH, HEIGHT = 440, 260
 LEFT, TOP, BOTTOM = 48, 10, 38
-LETTER = 6.9  # pixels of a label's letter, at most
+LETTER = 7.9  # pixels of a label's letter, at most
 LABEL = 22  # letters of a label
 LARGEST = 1e100  # values beyond are left out
 COLOURS = 8  # of the page; lines beyond are grey
@@ -45,7 +45,7 @@ def plot(title: str, lines: Sequence[Line], x_label: str) -> Markup | None:
     named = [squeezed(line.name, LABEL) for line in lines if line.colour is not None]
     right = WIDTH - 12 - LETTER * max(map(len, named), default=0)
     across, up = (
-        _Axis(min(0.0, *xs), max(xs), LEFT, right),
+        _Axis(min(0.0, *xs), max(xs), LEFT, right, whole=all(x == int(x) for x in xs)),
         _Axis(min(ys), max(ys), HEIGHT - BOTTOM, TOP, log=True),
     )
     parts = [
@@ -59,9 +59,16 @@ def plot(title: str, lines: Sequence[Line], x_label: str) -> Markup | None:
 
 
 class _Axis:
-    """Values to pixels; `log`: on a logarithmic scale where they are positive and span more than a factor of 30."""
+    """Values to pixels.
 
-    def __init__(self, low: float, high: float, start: float, end: float, log: bool = False) -> None:
+    log: on a logarithmic scale where they are positive and span more than a factor of 30. whole: counts, which have
+    no ticks between them.
+    """
+
+    def __init__(
+        self, low: float, high: float, start: float, end: float, log: bool = False, whole: bool = False
+    ) -> None:
+        self.whole = whole
         self.log = log and low > 0 and high / low > 30
         if high - low <= 1e-9 * max(abs(low), abs(high)) or high - low < 1e-200:
             low, high = (low - abs(low) / 2, high + abs(high) / 2) if low else (0.0, 1.0)
@@ -83,6 +90,8 @@ class _Axis:
             return found[:: len(found) // 6 + 1]
         step = 10.0 ** math.floor(math.log10((self.high - self.low) / 5))
         step *= next((m for m in (1, 2, 5) if (self.high - self.low) / (m * step) <= 6), 10)
+        if self.whole:
+            step = max(step, 1.0)
         first = math.ceil(self.low / step)
         return [(first + i) * step for i in range(8) if (first + i) * step <= self.high + 1e-9 * step]
 
