@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from omegaconf import MISSING
@@ -48,7 +49,8 @@ def saved(state: dict[str, Any], path: Path) -> Restored:
 
 
 def test_every_shipped_model_has_a_record() -> None:
-    missing = [model for model in tiny.MODELS if not (RECORDS / f"{model}.json").exists()]
+    models = [*tiny.MODELS, *tiny.TRANSLATORS]
+    missing = [model for model in models if not (RECORDS / f"{model}.json").exists()]
     assert not missing, "python tests/recording.py writes them"
     assert all(str(Path.home()) not in path.read_text() for path in RECORDS.iterdir())
 
@@ -56,9 +58,12 @@ def test_every_shipped_model_has_a_record() -> None:
 @pytest.mark.parametrize("model", [path.stem for path in sorted(RECORDS.glob("*.json"))])
 def test_a_recorded_checkpoint_still_draws_images(model: str, tmp_path: Path) -> None:
     restored = saved(recorded(model), tmp_path / "recorded.pt")
-    images = restored.generate(restored.feed(0).take(3))
-    assert images.shape == (3, *restored.shape.dims)
-    assert images.isfinite().all()
+    sources = np.zeros((3, *restored.shape.dims), np.uint8) if "sources" in restored.model.needs else None
+    for direction in restored.model.translations:
+        inputs = restored.model.feed(0, torch.device("cpu"), sources).take(3)
+        images = restored.generate(inputs, direction)
+        assert images.shape == (3, *restored.shape.dims)
+        assert images.isfinite().all()
     assert restored.component("metrics") is not None
 
 
