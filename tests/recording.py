@@ -18,13 +18,21 @@ SETTINGS = ["data.image_size=16", "paths.data=data", "paths.outputs=outputs"]
 
 def record_of(model: str) -> dict[str, Any]:
     """The settings of a tiny run, and what its checkpoints say is to be built of them."""
-    config, record = tiny.compose(f"model={model}", *SETTINGS)
+    config, record = tiny.compose(f"model={model}", *SETTINGS, *_domains(model))
     return {"record": record, "describe": describe(config)}
+
+
+def _domains(model: str) -> list[str]:
+    """The data of a translator, which are not read."""
+    if model not in tiny.TRANSLATORS:
+        return []
+    kind = "paired" if model == "pix2pix" else "domain"
+    return [f"data={kind}_folders", "data.path=pictures", "network.discriminator_layers=1"]
 
 
 def main() -> None:
     RECORDS.mkdir(exist_ok=True)
-    for model in tiny.MODELS:
+    for model in [*tiny.MODELS, *tiny.TRANSLATORS]:
         path = RECORDS / f"{model}.json"
         if not path.exists():
             path.write_text(json.dumps(record_of(model), indent=1) + "\n")

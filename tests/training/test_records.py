@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from omegaconf import MISSING
@@ -48,7 +49,9 @@ def saved(state: dict[str, Any], path: Path) -> Restored:
 
 
 def test_every_shipped_model_has_a_record() -> None:
-    missing = [model for model in tiny.MODELS if not (RECORDS / f"{model}.json").exists()]
+    missing = [
+        model for model in [*tiny.MODELS, *tiny.TRANSLATORS] if not (RECORDS / f"{model}.json").exists()
+    ]
     assert not missing, "python tests/recording.py writes them"
     assert all(str(Path.home()) not in path.read_text() for path in RECORDS.iterdir())
 
@@ -56,7 +59,10 @@ def test_every_shipped_model_has_a_record() -> None:
 @pytest.mark.parametrize("model", [path.stem for path in sorted(RECORDS.glob("*.json"))])
 def test_a_recorded_checkpoint_still_draws_images(model: str, tmp_path: Path) -> None:
     restored = saved(recorded(model), tmp_path / "recorded.pt")
-    images = restored.generate(restored.feed(0).take(3))
+    pixels = None
+    if restored.shape.source is not None:
+        pixels = np.random.default_rng(0).integers(0, 256, (3, *restored.shape.source.dims), np.uint8)
+    images = restored.generate(restored.feed(0, sources=pixels).take(3))
     assert images.shape == (3, *restored.shape.dims)
     assert images.isfinite().all()
     assert restored.component("metrics") is not None
