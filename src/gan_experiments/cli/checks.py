@@ -172,7 +172,7 @@ class Checking:
 
 def _check_components(cfg: DictConfig) -> None:
     for group in components.PACKAGES:
-        if group in ("config", "penalty") or OmegaConf.is_missing(cfg, group):
+        if group in ("config", "head", "penalty") or OmegaConf.is_missing(cfg, group):
             continue
         if cfg.get(group) is None:
             raise UserError(
