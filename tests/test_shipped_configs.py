@@ -65,6 +65,16 @@ def test_every_model_trains(model: str, gan_train: Any) -> None:
     finished(gan_train(f"model={model}", "data.image_size=16"))
 
 
+@pytest.mark.parametrize("model", tiny.TRANSLATORS)
+def test_every_translator_trains(model: str, gan_train: Any, tmp_path: Path) -> None:
+    finished(gan_train(*tiny.translation(tmp_path / "pictures", model)))
+
+
+@pytest.mark.parametrize(("model", "network"), [("cyclegan", "unet"), ("pix2pix", "cyclegan")])
+def test_every_network_translates(model: str, network: str, gan_train: Any, tmp_path: Path) -> None:
+    finished(gan_train(*tiny.translation(tmp_path / "pictures", model), f"network={network}"))
+
+
 @pytest.mark.parametrize("network", [name for name in options("network") if name not in ("cyclegan", "unet")])
 @pytest.mark.parametrize("model", ["gan", "san"])
 def test_every_network_trains(model: str, network: str, gan_train: Any) -> None:

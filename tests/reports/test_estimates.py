@@ -29,7 +29,8 @@ def test_seeds_that_agree_by_chance_keep_the_error_of_their_evaluations() -> Non
 @pytest.mark.parametrize(
     ("name", "sign"),
     [("fid", -1), ("fd_lenet", -1), ("kid", -1), ("mode_kl_lenet", -1), ("recall_lenet", 1), ("is", 1),
-     ("modes", 1), ("diversity", 0), ("seconds", 0)],
+     ("modes", 1), ("diversity", 0), ("seconds", 0), ("a_to_b/kid_lenet", -1), ("b_to_a/ssim", 1),
+     ("a_to_b/l1", -1)],
 )  # fmt: skip
 def test_direction(name: str, sign: int) -> None:
     assert direction(name) == sign
@@ -59,3 +60,10 @@ def test_nothing_is_said_where_nothing_is_known() -> None:
     assert leaders("fd", estimates((20, 3), (21, 3))) == set()
     assert leaders("fd", estimates((math.nan, 3), (20, 3))) == {1}
     assert leaders("fd", {}) == set()
+
+
+def test_a_figure_of_a_direction_has_its_error_under_that_direction() -> None:
+    metrics = {"a_to_b/fd_lenet": 3.0, "a_to_b/fd_se_lenet": 0.5, "b_to_a/fid_se": 0.25, "fd_se_lenet": 9.0}
+    assert error_of("a_to_b/fd_lenet", metrics) == 0.5
+    assert error_of("b_to_a/fid", metrics) == 0.25
+    assert error_of("b_to_a/kid", metrics) is None

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 
 from gan_experiments.reports.text import number
 
-LOWER_IS_BETTER = ("fd", "fid", "kid", "mode_kl", "kl")
-HIGHER_IS_BETTER = ("precision", "recall", "density", "coverage", "is", "modes", "quality")
+LOWER_IS_BETTER = ("fd", "fid", "kid", "mode_kl", "kl", "l1")
+HIGHER_IS_BETTER = ("precision", "recall", "density", "coverage", "is", "modes", "quality", "psnr", "ssim")
 OF_ANOTHER = ("se", "std", "unbiased")  # parts of a name: the error or the correction of another figure
 
 
@@ -53,7 +53,8 @@ class Estimate:
 
 
 def direction(name: str) -> int:
-    """1 where higher is better, -1 where lower is, 0 where neither holds."""
+    """1 where higher is better, -1 where lower is, 0 where neither holds; of `a_to_b/kid` as of `kid`."""
+    name = name.rpartition("/")[2]
     for names, sign in ((LOWER_IS_BETTER, -1), (HIGHER_IS_BETTER, 1)):
         if any(name == word or name.startswith(f"{word}_") for word in names):
             return sign
@@ -67,8 +68,9 @@ def is_shown(name: str) -> bool:
 
 def error_of(name: str, metrics: Mapping[str, float]) -> float | None:
     """The standard error that an evaluation gives for one of its figures: `fd_se_lenet` for `fd_lenet`."""
-    head, _, rest = name.partition("_")
-    return metrics.get(f"{head}_se_{rest}" if rest else f"{head}_se")
+    prefix, slash, figure = name.rpartition("/")
+    head, _, rest = figure.partition("_")
+    return metrics.get(prefix + slash + (f"{head}_se_{rest}" if rest else f"{head}_se"))
 
 
 def leaders(name: str, estimates: Mapping[int, Estimate]) -> set[int]:
