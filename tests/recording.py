@@ -19,7 +19,7 @@ SETTINGS = ["data.image_size=16", "paths.data=data", "paths.outputs=outputs"]
 def record_of(model: str) -> dict[str, Any]:
     """The settings of a tiny run, and what its checkpoints say is to be built of them."""
     config, record = tiny.compose(f"model={model}", *SETTINGS)
-    return {"record": record, "describe": describe(config)}
+    return {"record": record, "describe": describe(config, config.data.shape)}
 
 
 def main() -> None:

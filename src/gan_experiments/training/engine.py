@@ -193,7 +193,8 @@ class Engine:
             "model": self.model.state(),
         }
 
-    def load_state_dict(self, state: dict[str, Any]) -> None:
+    def load_state_dict(self, state: dict[str, Any]) -> bool:
+        """Take back what `state_dict` gave; False where the random numbers could not go on (another kind of device)."""
         self.step = state["step"]
         self.images_seen = state["images_seen"]
         for name, network in self.networks.items():
@@ -203,8 +204,8 @@ class Engine:
             network.load_state_dict(state["ema"].get(name, state["networks"][name]))
         for name, optimizer in self.optimizers.items():
             optimizer.load_state_dict(state["optimizers"][name])
-        self.noise.load_state_dict(state["noise"])
         self.model.load_state(state["model"])
+        return self.noise.load_state_dict(state["noise"], self.step)
 
 
 def average_gradients(parameters: Iterable[nn.Parameter]) -> None:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import logging
 import os
+import signal
 import sys
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -14,22 +16,29 @@ from torch.distributed.elastic.multiprocessing.api import SignalException
 from torch.distributed.elastic.multiprocessing.errors import ChildFailedError
 from torch.distributed.launcher.api import LaunchConfig, elastic_launch
 
+from gan_experiments import parallel
 from gan_experiments.config import Config
 from gan_experiments.errors import Interrupted, RunError, UserError
+from gan_experiments.locking import locked
 from gan_experiments.training.companions import check_companions
 from gan_experiments.training.run import Run
+
+PATIENCE = "600"  # seconds that ranks have to save themselves before the launcher kills them
+STOPS = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
 
 
 def run(config: Config, folder: Path, record: dict[str, Any]) -> dict[str, float]:
     """Train as `config` says, leave everything in `folder`, return the last evaluation's metrics.
 
     `record` (the resolved settings, the chosen options) goes into every checkpoint. Raises UserError before
-    anything is trained, RunError when training cannot go on, Interrupted after SIGINT or SIGTERM.
+    anything is trained, and where another process trains in `folder`; RunError when training cannot go on,
+    Interrupted after a signal.
     """
     check(config)
-    if config.gpu.devices > 1 and not dist.is_initialized():
-        return _on_ranks(config, folder, record)
-    return Run(config, folder, record).train()
+    with locked(folder) if parallel.rank() == 0 else nullcontext():
+        if config.gpu.devices > 1 and not dist.is_initialized():
+            return _on_ranks(config, folder, record)
+        return Run(config, folder, record).train()
 
 
 def check(config: Config) -> None:
@@ -57,12 +66,15 @@ def _on_ranks(config: Config, folder: Path, record: dict[str, Any]) -> dict[str,
         monitor_interval=0.1,
         start_method="spawn",
     )
+    os.environ.setdefault("TORCH_ELASTIC_SHUTDOWN_TIMEOUT", PATIENCE)
     logging.getLogger("torch.distributed.elastic").setLevel(logging.ERROR)
     try:
         results = elastic_launch(settings, _rank)(config, folder, record)
     except SignalException as stop:
         raise Interrupted(int(stop.sigval), folder / "checkpoints" / "last.pt") from stop
     except ChildFailedError as error:
+        if (number := _told(error)) is not None:
+            raise Interrupted(number, folder / "checkpoints" / "last.pt") from error
         rank, failure = error.get_first_failure()
         raise RunError(f"rank {rank} failed: {failure.message}") from error
     outcome = results[0]
@@ -70,6 +82,13 @@ def _on_ranks(config: Config, folder: Path, record: dict[str, Any]) -> dict[str,
         raise outcome
     metrics: dict[str, float] = outcome
     return metrics
+
+
+def _told(error: ChildFailedError) -> int | None:
+    """The signal that stopped a rank; what the others then fail of is that it has gone."""
+    codes = [failure.exitcode for failure in error.failures.values()]
+    numbers = [-code if code < 0 else code - 128 for code in codes]
+    return next((number for number in numbers if number in STOPS), None)
 
 
 def _rank(config: Config, folder: Path, record: dict[str, Any]) -> dict[str, float] | Exception:

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
+from gan_experiments.config import Config
 from gan_experiments.data import ImageSet
 from gan_experiments.data.transforms import to_float
 from gan_experiments.models import LatentModel, Model
 from gan_experiments.training import separability
 from gan_experiments.training.recorder import NullRecorder
 from gan_experiments.training.sampler import Sampler
-from gan_experiments.training.views import View
+from gan_experiments.training.views import View, view
 from gan_experiments.types import Inputs
 
 SCORED = 2000  # real and generated images of the separability figure
@@ -52,6 +54,30 @@ class Pictures(NoPictures):
         self.recorder, self.view, self.averaged, self.live = recorder, view, averaged, live
         self.real, self.held_out, self.paired, self.seed = real, held_out, paired, seed
         self.model: Model = averaged.model
+
+    @classmethod
+    def of(
+        cls,
+        config: Config,
+        recorder: NullRecorder,
+        sampler: Sampler,
+        networks: dict[str, nn.Module],
+        real: ImageSet,
+    ) -> Pictures:
+        """Those of a run, by its settings; `networks`: the ones that are trained."""
+        data, model, device = config.data, sampler.model, sampler.device
+        examples = to_float(torch.from_numpy(real.images[:2000].copy()).to(device))
+        translates = "sources" in model.needs and "test" in data.splits()
+        return cls(
+            recorder,
+            view(data.shape, lambda count: examples[:count]),
+            sampler,
+            Sampler(model, networks, config.gpu, device),
+            real,
+            data.load("test", Path(config.paths.data)) if translates else real,
+            data.paired,
+            config.seed,
+        )
 
     def start(self) -> None:
         """What the samples shall look like."""

@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
 from torch import Tensor, nn
+from torch.utils._python_dispatch import TorchDispatchMode
 
 from gan_experiments.components import find
 from gan_experiments.config import Config
+from gan_experiments.data import Data, ImageSet
 from gan_experiments.data.transforms import Pixels
 from gan_experiments.errors import UserError
 from gan_experiments.models import Feed, LatentModel, Model
@@ -23,12 +28,15 @@ from gan_experiments.types import ImageShape, Inputs
 
 GROUPS = ("model", "network", "loss")  # what sampling needs
 MEASURES = ("data", "metrics", "gpu")  # what evaluating needs besides
+UNLIKE_A_CHECKPOINT = (KeyError, TypeError, AttributeError, IndexError)  # what a foreign structure leads to
+FACTORIES = {torch.ops.aten.empty, torch.ops.aten.zeros, torch.ops.aten.ones, torch.ops.aten.full,
+             torch.ops.aten.rand, torch.ops.aten.randn}  # fmt: skip
+SPARE = 2**24  # numbers that building any network may take
 GROUP_OF = {"head": "head", "penalties": "penalty"}  # of the components inside a model
 
 
-def describe(config: Config) -> dict[str, Any]:
+def describe(config: Config, shape: ImageShape) -> dict[str, Any]:
     """What a checkpoint says of itself: the classes to build and the shape of the images."""
-    shape = config.data.shape
     names: dict[str, str] = {}
     for group in (*GROUPS, *MEASURES):
         names |= classes(getattr(config, group), group)
@@ -54,6 +62,31 @@ def class_name(component: object) -> str:
     return kind.__name__ if own else f"{kind.__module__}.{kind.__name__}"
 
 
+def not_whole(path: Path, error: Exception) -> UserError:
+    """What to say of a checkpoint that loads, but lacks a part or has something else in its place."""
+    what = (str(error).splitlines() or [""])[0][:200]
+    return UserError(
+        f"{path} is not a whole checkpoint of this version of gan-train ({type(error).__name__}: {what})"
+    )
+
+
+class _Limit(TorchDispatchMode):  # type: ignore[no-untyped-call]
+    """Refuses, before they are made, tensors far beyond the weights that a checkpoint has for them."""
+
+    def __init__(self, weights: dict[str, dict[str, Tensor]]) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self.left = SPARE + 16 * sum(
+            part.numel() for network in weights.values() for part in network.values()
+        )
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        if func.overloadpacket in FACTORIES:
+            self.left -= math.prod(args[0])
+            if self.left < 0:
+                raise ValueError("its settings ask for networks far larger than its weights")
+        return func(*args, **(kwargs or {}))
+
+
 class Restored:
     """The sampling networks of a checkpoint, averaged where there is an average, on `device`.
 
@@ -62,6 +95,12 @@ class Restored:
     """
 
     def __init__(self, path: Path, device: torch.device, modules: Iterable[str] = ()) -> None:
+        try:
+            self._restore(path, device, modules)
+        except (*UNLIKE_A_CHECKPOINT, RuntimeError, ValueError, OmegaConfBaseException) as error:
+            raise not_whole(path, error) from error
+
+    def _restore(self, path: Path, device: torch.device, modules: Iterable[str]) -> None:
         state = checkpoint.load(path, device)
         self.record: dict[str, Any] = state["record"]
         self.step: int = state["engine"]["step"]
@@ -74,7 +113,8 @@ class Restored:
         model, network, loss, gpu = (self.component(group) for group in (*GROUPS, "gpu"))
         self.model: Model = model
         self.gpu: Gpu = gpu
-        self.networks: dict[str, nn.Module] = self.model.build(network, loss, self.shape)
+        with _Limit(state["engine"]["networks"]):
+            self.networks: dict[str, nn.Module] = self.model.build(network, loss, self.shape)
         for name, module in self.networks.items():
             module.load_state_dict(state["engine"]["ema"].get(name, state["engine"]["networks"][name]))
             module.to(device, memory_format=self.gpu.memory_format).eval()
@@ -113,6 +153,8 @@ class Restored:
             raise UserError("this model is not told which class to draw")
         if not 0 <= label < self.shape.classes:
             raise UserError(f"the classes are 0 to {self.shape.classes - 1}, so there is no {label}")
+        if self.shape.counts is not None and self.shape.counts[label] == 0:
+            raise UserError(f"the data had no images of class {label}, so the model never learnt it")
         return self.model.feed(seed, self.device, label=label)
 
     def generate(self, inputs: Inputs, direction: str = "", batch_size: int = 256) -> Tensor:
@@ -120,6 +162,15 @@ class Restored:
         return torch.cat([self.sampler(part, direction).cpu() for part in inputs.split(batch_size)])
 
 
+def shape_of(data: Data, real: ImageSet) -> ImageShape:
+    """The shape of the images to train on, with the number of them in each class."""
+    if real.labels is None:
+        return data.shape
+    counts = np.bincount(real.labels, minlength=data.num_classes)
+    return dataclasses.replace(data.shape, counts=tuple(counts.tolist()))
+
+
 def _shape(record: dict[str, Any]) -> ImageShape:
-    source = record.get("source")
-    return ImageShape(**{**record, "source": ImageShape(**source) if source else None})
+    source, counts = record.get("source"), record.get("counts")
+    parts = {"source": ImageShape(**source) if source else None, "counts": tuple(counts) if counts else None}
+    return ImageShape(**{**record, **parts})
