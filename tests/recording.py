@@ -21,7 +21,7 @@ def record_of(model: str) -> dict[str, Any]:
     """The settings of a tiny run, and what its checkpoints say is to be built of them."""
     domains = DOMAINS if model in tiny.TRANSLATORS else []
     config, record = tiny.compose(f"model={model}", *SETTINGS, *domains)
-    return {"record": record, "describe": describe(config)}
+    return {"record": record, "describe": describe(config, config.data.shape)}
 
 
 def main() -> None:

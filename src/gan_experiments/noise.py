@@ -7,6 +7,8 @@ from torch import Tensor
 
 from gan_experiments import parallel
 
+STRIDE = 1_000_000_007  # between the seeds of two steps
+
 
 class Noise:
     """Draws tensors whose first dimension counts this rank's samples.
@@ -19,6 +21,7 @@ class Noise:
     def __init__(self, seed: int, device: torch.device, split: bool = True) -> None:
         self.device = device
         self.split = split
+        self.seed = seed
         self.generator = torch.Generator(device=device).manual_seed(seed)
 
     def normal(self, samples: int, *dims: int) -> Tensor:
@@ -37,5 +40,14 @@ class Noise:
     def state_dict(self) -> Tensor:
         return self.generator.get_state()
 
-    def load_state_dict(self, state: Tensor) -> None:
-        self.generator.set_state(state.cpu())
+    def load_state_dict(self, state: Tensor, step: int = 0) -> bool:
+        """Go on where `state` was taken, after `step` updates.
+
+        The generator of another kind of device cannot: it starts anew from the seed and the step, and the answer
+        is False.
+        """
+        if state.shape == self.generator.get_state().shape:
+            self.generator.set_state(state.cpu())
+            return True
+        self.generator.manual_seed((self.seed + STRIDE * (step + 1)) % 2**63)
+        return False

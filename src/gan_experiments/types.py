@@ -15,7 +15,8 @@ class ImageShape:
 
     `bounded`: its values lie in [-1, 1]. A point of d real numbers is one pixel with d channels that is not.
     `classes`: the number of labels that the data has, 0 for none. `source`: the shape of the images that these
-    are translated from, None where the data has one domain.
+    are translated from, None where the data has one domain. `counts`: how many images of each class there are to
+    train on, None where that is not known.
     """
 
     channels: int
@@ -23,6 +24,7 @@ class ImageShape:
     bounded: bool = True
     classes: int = 0
     source: ImageShape | None = None
+    counts: tuple[int, ...] | None = None
 
     @property
     def dims(self) -> tuple[int, int, int]:

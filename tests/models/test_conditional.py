@@ -195,3 +195,19 @@ def test_companions_that_make_no_sense(model: str, overrides: list[str], message
     config, _ = compose(f"model={model}", *overrides)
     with pytest.raises(UserError, match=message):
         config.model.check(config.loss, config.data)
+
+
+@pytest.mark.parametrize(("prior", "shares"), [("data", [0, 0.9, 0.1, 0]), ("uniform", [0, 0.5, 0.5, 0])])
+def test_classes_are_drawn_from_the_prior_and_never_one_that_the_data_lacks(
+    prior: str, shares: list[float], compose: Any
+) -> None:
+    config, _ = compose("model=cgan", "network=mlp", f"model.class_prior={prior}")
+    gan = config.model
+    gan.build(config.network, config.loss, ImageShape(1, SIZE, classes=4, counts=(0, 90, 10, 0)))
+    drawn = gan.inputs(Noise(0, torch.device("cpu")), 20_000).labels.bincount(minlength=4) / 20_000
+    assert drawn[[0, 3]].tolist() == [0, 0]
+    assert torch.allclose(drawn, torch.tensor(shares), atol=0.01)
+    edges = torch.tensor([0.0, 1 - 2**-24])  # the smallest and the largest number that is drawn
+    assert gan.drawn(edges).tolist() == [1, 2]
+    assert gan.ordered(gan.inputs(Noise(0, torch.device("cpu")), 4)).labels.tolist() == [1, 1, 2, 2]
+    assert gan.protocol() == {"class_prior": prior}

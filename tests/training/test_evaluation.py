@@ -14,7 +14,16 @@ import tiny
 from gan_experiments.data import ImageSet
 from gan_experiments.errors import UserError
 from gan_experiments.metrics import Evaluation, NoMetrics
-from gan_experiments.training.evaluation import Evaluations, Samples, facing, objective, record
+from gan_experiments.training.evaluation import (
+    Comparison,
+    Evaluations,
+    Samples,
+    facing,
+    objective,
+    record,
+)
+from gan_experiments.training.restore import Restored
+from gan_experiments.training.run import Run
 from gan_experiments.training.sampler import Sampler
 
 CPU = torch.device("cpu")
@@ -178,3 +187,28 @@ def test_the_best_checkpoint_of_a_translator_has_the_lowest_mean_kernel_distance
     assert objective(config.metrics, config.model, values) == 2
     config, _ = compose("model=gan", "metrics=lenet")
     assert objective(config.metrics, config.model, {"fd_lenet": 4.0, **values}) == 4
+
+
+def test_a_checkpoint_knows_how_often_each_class_is_drawn(compose: Any, tmp_path: Path) -> None:
+    """Nine of ten images are of class 1, none of class 0: so are those drawn, without the data, and the record says so."""
+    config, written = compose("model=cgan", "network=mlp", "data.image_size=16", "train.steps=1")
+    load = config.data.load
+
+    def unbalanced(split: str, root: Path) -> ImageSet:
+        images = load(split, root).images[:1000]
+        return ImageSet(images, np.where(np.arange(1000) % 10 == 0, 7, 1))
+
+    config.data.load = unbalanced
+    run = Run(config, tmp_path, written)
+    run.train()
+    restored = Restored(tmp_path / "checkpoints" / "last.pt", CPU)
+    labels = restored.feed(0).take(2000).labels
+    assert labels is not None
+    assert sorted(labels.unique().tolist()) == [1, 7]
+    assert (labels == 7).float().mean().item() == pytest.approx(0.1, abs=0.03)
+    with pytest.raises(UserError, match="the data had no images of class 0"):
+        restored.feed(0, label=0)
+    together, found = Evaluation(), Evaluation({"fid": 1.0}, {"extractor": "x"})
+    comparison = Comparison("", None)  # type: ignore[arg-type]
+    run.evaluations.add(together, comparison, found, run.sampler)
+    assert together.protocol == {"extractor": "x", "class_prior": "data"}

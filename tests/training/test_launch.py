@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
+from kills import MeanMetrics
 
-from gan_experiments.errors import RunError, UserError
+from gan_experiments import parallel
+from gan_experiments.errors import Interrupted, RunError, UserError
+from gan_experiments.metrics.base import Evaluation
 from gan_experiments.training import checkpoint, run
 
 # SGD, because Adam's first steps divide rounding errors by themselves; every kind of layer and noise.
@@ -58,3 +64,35 @@ def test_a_batch_that_ranks_cannot_share_is_refused(compose: Any, tmp_path: Path
     config, record = compose("gpu.devices=2", "train.batch_size=7")
     with pytest.raises(UserError, match="train.batch_size=7 cannot be divided by gpu.devices=2"):
         run(config, tmp_path, record)
+
+
+@dataclass
+class Stopped(MeanMetrics):
+    """One rank alone is sent SIGTERM in its first evaluation."""
+
+    rank: int = 0
+
+    def evaluator(self, *arguments: Any) -> Any:
+        def evaluate(sample: Any) -> Evaluation:
+            if parallel.rank() == self.rank:
+                os.kill(os.getpid(), signal.SIGTERM)
+            return inner(sample)
+
+        inner = super().evaluator(*arguments)
+        return evaluate
+
+
+@pytest.mark.parametrize(
+    ("rank", "step"), [(1, 3), pytest.param(0, 2, marks=pytest.mark.faults)]
+)  # the first rank leaves its evaluation, the others are asked after the next step
+def test_a_signal_to_one_rank_stops_all_and_is_an_interruption(
+    rank: int, step: int, compose: Any, tmp_path: Path
+) -> None:
+    config, record = compose("model=gan", "network=mlp", "data.image_size=16", "gpu.devices=2", "train.steps=50",
+                             "train.checkpoint_every=50", "train.evaluate_every=2")  # fmt: skip
+    config.metrics = Stopped(rank)
+    with pytest.raises(Interrupted) as stopped:
+        run(config, tmp_path, record)
+    assert stopped.value.signal_number == signal.SIGTERM
+    assert json.loads((tmp_path / "summary.json").read_text())["status"] == "interrupted"
+    assert checkpoint.load(tmp_path / "checkpoints" / "last.pt")["engine"]["step"] == step

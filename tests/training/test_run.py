@@ -145,6 +145,46 @@ def test_sigterm_saves_and_says_how_to_go_on(compose: Any, tmp_path: Path) -> No
     assert signal.getsignal(signal.SIGTERM) is before
 
 
+def test_an_evaluation_is_left_at_once_and_done_after_the_resume(compose: Any, tmp_path: Path) -> None:
+    """The checkpoint is there before it begins, and a signal is looked at between two batches."""
+    config, record = compose(*RUN)
+    config.metrics = FakeMetrics()
+    whole = run(config, tmp_path / "whole", record)
+
+    config, record = compose(*RUN)
+    config.metrics = metrics = FakeMetrics()
+    stopped = Run(config, tmp_path / "parts", record)
+    batches: list[int] = []
+
+    def evaluate(sample: Any) -> Evaluation:
+        assert (tmp_path / "parts" / "checkpoints" / "step_00000002.pt").is_file()
+        os.kill(os.getpid(), signal.SIGTERM)
+        for count in (3, 2):
+            sample(count)
+            batches.append(count)
+        raise AssertionError
+
+    stopped.evaluations.comparisons[0].evaluator = evaluate  # type: ignore[assignment]
+    with pytest.raises(Interrupted, match=r"SIGTERM.*step_00000002.pt"):
+        stopped.train()
+    assert batches == []
+    assert not (tmp_path / "parts" / "metrics.jsonl").exists()
+    config, record = compose(*RUN)
+    config.metrics = metrics
+    config.resume = str(tmp_path / "parts" / "checkpoints" / "last.pt")
+    assert run(config, tmp_path / "parts", record) == whole
+    rows = [
+        [json.loads(line)["step"] for line in (tmp_path / name / "metrics.jsonl").read_text().splitlines()]
+        for name in ("whole", "parts")
+    ]
+    assert rows == [[2, 4], [2, 4]]
+    first, second = (
+        checkpoint.load(tmp_path / name / "checkpoints" / "last.pt") for name in ("whole", "parts")
+    )
+    for key in ("best", "metrics", "due"):
+        assert first[key] == second[key]
+
+
 @pytest.mark.parametrize(("keep", "kept"), [(0, [10]), (2, [6, 8, 10])])
 def test_older_checkpoints_are_kept_besides_the_last(
     keep: int, kept: list[int], compose: Any, tmp_path: Path

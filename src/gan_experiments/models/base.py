@@ -140,6 +140,10 @@ class Model(ABC):
         """The discriminator's scores (n,) of images, higher for real; None for a method without one."""
         return None
 
+    def protocol(self) -> dict[str, str]:
+        """What the record of a figure says of how this model was sampled."""
+        return {}
+
     def state(self) -> dict[str, Any]:
         """What a checkpoint must keep besides networks and optimisers (tensors and numbers)."""
         return {}

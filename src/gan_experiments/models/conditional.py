@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from enum import Enum
 
 import torch
 from omegaconf import MISSING
@@ -20,19 +21,29 @@ from gan_experiments.penalties.base import Critic
 from gan_experiments.types import ImageShape, Inputs
 
 
+class ClassPrior(Enum):
+    """How often each class is drawn: as often as the `data` has it, or each as often as the others."""
+
+    data = "data"
+    uniform = "uniform"
+
+
 @dataclass
 class Conditional(Gan):
     """A GAN whose generator is told the class, and whose discriminator is told it or names it.
 
     By `model.head`: AC-GAN (classifier), the projection discriminator and BigGAN (projection), the conditional SAN
     (class_san). In the discriminator's step the generated images have the classes of the real batch, so that both
-    come from the same marginal; in the generator's step classes are drawn uniformly.
+    come from the same marginal; in the generator's step and for figures classes are drawn from `class_prior`.
 
     label_channels: the discriminator sees the class as one constant channel for each (cGAN, Mirza & Osindero 2014,
       equation 2).
+    class_prior: of the generated images. Figures judge them against the data, whose classes need not be equally
+      frequent: `data` is what a perfect model is right with. Either way no class is drawn that the data lacks.
     """
 
     label_channels: bool = MISSING
+    class_prior: ClassPrior = ClassPrior.uniform
 
     needs = frozenset({"labels"})
 
@@ -52,7 +63,15 @@ class Conditional(Gan):
 
     def build(self, network: Network, loss: Loss, shape: ImageShape) -> dict[str, nn.Module]:
         self.classes = shape.classes
+        counts = torch.tensor(shape.counts or [1] * shape.classes)
+        self.present = counts.nonzero()[:, 0]
+        if self.class_prior is ClassPrior.uniform:
+            counts = (counts > 0).long()
+        self.cumulated = counts.cumsum(0) / counts.sum()  # P(class <= c); ends in 1.0
         return super().build(network, loss, shape)
+
+    def protocol(self) -> dict[str, str]:
+        return {"class_prior": self.class_prior.value}
 
     def build_generator(self, network: Network, shape: ImageShape) -> nn.Module:
         return network.conditional_generator(self.latent_dim, shape.classes, shape)
@@ -63,13 +82,18 @@ class Conditional(Gan):
 
     def inputs(self, noise: Noise, samples: int, labels: Tensor | None = None) -> Inputs:
         z = self.latents(noise, samples)
-        return Inputs(z, (noise.uniform(samples) * self.classes).long() if labels is None else labels)
+        return Inputs(z, self.drawn(noise.uniform(samples)) if labels is None else labels)
+
+    def drawn(self, uniform: Tensor) -> Tensor:
+        """Classes int64 (n,) from the prior, from numbers (n,) in [0, 1)."""
+        self.cumulated = self.cumulated.to(uniform.device)
+        return torch.searchsorted(self.cumulated, uniform, right=True)
 
     def ordered(self, inputs: Inputs) -> Inputs:
-        """The classes in order, each as often as the others."""
+        """The classes that there are in order, each as often as the others."""
         assert inputs.z is not None
-        order = torch.arange(len(inputs), device=inputs.z.device) * self.classes
-        return replace(inputs, labels=order // len(inputs))
+        order = torch.arange(len(inputs)) * len(self.present) // len(inputs)
+        return replace(inputs, labels=self.present[order].to(inputs.z.device))
 
     def sample(self, networks: dict[str, nn.Module], inputs: Inputs, direction: str = "") -> Tensor:
         images: Tensor = networks["generator"](inputs.z, inputs.labels)

@@ -193,7 +193,8 @@ class Engine:
             "model": self.model.state(),
         }
 
-    def load_state_dict(self, state: dict[str, Any]) -> None:
+    def load_state_dict(self, state: dict[str, Any]) -> bool:
+        """Take back what `state_dict` gave; False where the random numbers could not go on (another kind of device)."""
         self.step = state["step"]
         self.images_seen = state["images_seen"]
         for name, network in self.networks.items():
@@ -204,8 +205,8 @@ class Engine:
         for name, optimizer in self.optimizers.items():
             optimizer.load_state_dict(state["optimizers"][name])
             lay_out(optimizer)
-        self.noise.load_state_dict(state["noise"])
         self.model.load_state(state["model"])
+        return self.noise.load_state_dict(state["noise"], self.step)
 
 
 def lay_out(optimizer: torch.optim.Optimizer) -> None:

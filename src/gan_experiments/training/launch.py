@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import logging
 import os
+import signal
 import sys
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -17,10 +18,15 @@ from torch.distributed.elastic.multiprocessing.api import SignalException
 from torch.distributed.elastic.multiprocessing.errors import ChildFailedError
 from torch.distributed.launcher.api import LaunchConfig, elastic_launch
 
+from gan_experiments import parallel
 from gan_experiments.config import Config
 from gan_experiments.errors import Interrupted, RunError, UserError, refusal
+from gan_experiments.locking import locked
 from gan_experiments.training.companions import check_companions
 from gan_experiments.training.run import Run
+
+PATIENCE = "600"  # seconds that ranks have to save themselves before the launcher kills them
+STOPS = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
 
 
 def run(
@@ -29,16 +35,17 @@ def run(
     """Train as `config` says, leave everything in `folder`, return the last evaluation's metrics.
 
     `record` (the resolved settings, the chosen options) goes into every checkpoint. `begin` (one that can be pickled)
-    is called once, when nothing can be refused any more and nothing is written yet. Raises UserError before it,
-    RunError when training cannot go on, Interrupted after SIGINT or SIGTERM.
+    is called once, when nothing can be refused any more and nothing is written yet. Raises UserError before it, and
+    where another process trains in `folder`; RunError when training cannot go on, Interrupted after a signal.
     """
     check(config)
-    if config.gpu.devices > 1 and not dist.is_initialized():
-        return _on_ranks(config, folder, record, begin)
-    with _refusals(folder):
-        training = Run(config, folder, record)
-        begin()
-        return training.train()
+    with locked(folder) if parallel.rank() == 0 else nullcontext():
+        if config.gpu.devices > 1 and not dist.is_initialized():
+            return _on_ranks(config, folder, record, begin)
+        with _refusals(folder):
+            training = Run(config, folder, record)
+            begin()
+            return training.train()
 
 
 @contextmanager
@@ -86,12 +93,15 @@ def _on_ranks(
         monitor_interval=0.1,
         start_method="spawn",
     )
+    os.environ.setdefault("TORCH_ELASTIC_SHUTDOWN_TIMEOUT", PATIENCE)
     logging.getLogger("torch.distributed.elastic").setLevel(logging.ERROR)
     try:
         results = elastic_launch(settings, _rank)(config, folder, record, begin)
     except SignalException as stop:
         raise Interrupted(int(stop.sigval), folder / "checkpoints" / "last.pt") from stop
     except ChildFailedError as error:
+        if (number := _told(error)) is not None:
+            raise Interrupted(number, folder / "checkpoints" / "last.pt") from error
         rank, failure = error.get_first_failure()
         raise RunError(f"rank {rank} failed: {failure.message}") from error
     outcome = results[0]
@@ -99,6 +109,13 @@ def _on_ranks(
         raise outcome
     metrics: dict[str, float] = outcome
     return metrics
+
+
+def _told(error: ChildFailedError) -> int | None:
+    """The signal that stopped a rank; what the others then fail of is that it has gone."""
+    codes = [failure.exitcode for failure in error.failures.values()]
+    numbers = [-code if code < 0 else code - 128 for code in codes]
+    return next((number for number in numbers if number in STOPS), None)
 
 
 def _rank(

@@ -6,9 +6,10 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional as F
 
+from gan_experiments.config import Config
 from gan_experiments.data import ImageSet
 from gan_experiments.data.transforms import Pixels, to_float
 from gan_experiments.models import LatentModel, Model
@@ -16,7 +17,7 @@ from gan_experiments.training import separability
 from gan_experiments.training.evaluation import facing
 from gan_experiments.training.recorder import NullRecorder
 from gan_experiments.training.sampler import Sampler
-from gan_experiments.training.views import View
+from gan_experiments.training.views import View, view
 from gan_experiments.types import Inputs
 
 SCORED = 2000  # real and generated images of the separability figure
@@ -54,6 +55,28 @@ class Pictures(NoPictures):
         self.recorder, self.view, self.averaged, self.live = recorder, view, averaged, live
         self.real, self.translated, self.seed = real, translated, seed
         self.model: Model = averaged.model
+
+    @classmethod
+    def of(
+        cls,
+        config: Config,
+        recorder: NullRecorder,
+        sampler: Sampler,
+        networks: dict[str, nn.Module],
+        real: ImageSet,
+        translated: ImageSet,
+    ) -> Pictures:
+        """Those of a run, by its settings; `networks`: the ones that are trained."""
+        model, device = sampler.model, sampler.device
+        return cls(
+            recorder,
+            view(config.data.shape, lambda count: pixels(real, count, device)),
+            sampler,
+            Sampler(model, networks, config.gpu, device),
+            real,
+            translated,
+            config.seed,
+        )
 
     def start(self) -> None:
         """What the samples shall look like."""

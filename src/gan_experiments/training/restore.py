@@ -7,12 +7,14 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from omegaconf import DictConfig, OmegaConf
 from torch import Tensor, nn
 
 from gan_experiments.components import find
 from gan_experiments.config import Config
+from gan_experiments.data import Data, ImageSet
 from gan_experiments.data.transforms import Pixels
 from gan_experiments.errors import UserError
 from gan_experiments.models import Feed, LatentModel, Model
@@ -33,9 +35,8 @@ MEASURES = ("data", "metrics", "gpu")  # what evaluating needs besides
 GROUP_OF = {"head": "head", "penalties": "penalty"}  # of the components inside a model
 
 
-def describe(config: Config) -> dict[str, Any]:
+def describe(config: Config, shape: ImageShape) -> dict[str, Any]:
     """What a checkpoint says of itself: the classes to build and the shape of the images."""
-    shape = config.data.shape
     names: dict[str, str] = {}
     for group in (*GROUPS, *MEASURES):
         names |= classes(getattr(config, group), group)
@@ -123,6 +124,8 @@ class Restored:
             raise UserError("this model is not told which class to draw")
         if not 0 <= label < self.shape.classes:
             raise UserError(f"the classes are 0 to {self.shape.classes - 1}, so there is no {label}")
+        if self.shape.counts is not None and self.shape.counts[label] == 0:
+            raise UserError(f"the data had no images of class {label}, so the model never learnt it")
         return self.model.feed(seed, self.device, label=label)
 
     def generate(self, inputs: Inputs, direction: str = "", batch_size: int = 256) -> Tensor:
@@ -130,6 +133,15 @@ class Restored:
         return torch.cat([self.sampler(part, direction).cpu() for part in inputs.split(batch_size)])
 
 
+def shape_of(data: Data, real: ImageSet) -> ImageShape:
+    """The shape of the images to train on, with the number of them in each class."""
+    if real.labels is None:
+        return data.shape
+    counts = np.bincount(real.labels, minlength=data.num_classes)
+    return dataclasses.replace(data.shape, counts=tuple(counts.tolist()))
+
+
 def _shape(record: dict[str, Any]) -> ImageShape:
-    source = record.get("source")
-    return ImageShape(**{**record, "source": ImageShape(**source) if source else None})
+    source, counts = record.get("source"), record.get("counts")
+    parts = {"source": ImageShape(**source) if source else None, "counts": tuple(counts) if counts else None}
+    return ImageShape(**{**record, **parts})

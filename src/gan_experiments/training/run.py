@@ -21,16 +21,23 @@ from gan_experiments.training import checkpoint
 from gan_experiments.training.checkpoints import Checkpoints, NoCheckpoints
 from gan_experiments.training.engine import Engine
 from gan_experiments.training.evaluation import Evaluations, objective, record
-from gan_experiments.training.pictures import NoPictures, Pictures, pixels
+from gan_experiments.training.pictures import NoPictures, Pictures
 from gan_experiments.training.recorder import NullRecorder, Recorder
-from gan_experiments.training.restore import describe
+from gan_experiments.training.restore import describe, shape_of
+from gan_experiments.training.rewind import EVALUATION, PICTURES
 from gan_experiments.training.sampler import Sampler
 from gan_experiments.training.signals import catch_signals
-from gan_experiments.training.views import view
 
 log = logging.getLogger(__name__)
 
 LATENTS = 1_000_003  # offset of the random stream that training draws from
+LOOK_EVERY = {
+    "cpu": 1
+}  # steps after which ranks ask each other whether to stop: elsewhere this waits for the device
+
+
+class _Told(Exception):  # noqa: N818  (being told to stop is no error)
+    """A signal came in the middle of an evaluation."""
 
 
 class Run:
@@ -47,6 +54,7 @@ class Run:
         torch.manual_seed(config.seed)
         self.model = config.model
         self.layout = config.gpu.memory_format(config.network)
+        self.shape = shape_of(config.data, self.real)
         self.networks = self._build()
         self.loader = Loader(
             self.real,
@@ -72,12 +80,17 @@ class Run:
         self.seconds = 0.0  # of earlier attempts at this run
         self.best: dict[str, Any] = {}
         self.metrics: dict[str, float] = {}
+        self.due: tuple[str, ...] = ()  # of PICTURES and EVALUATION: what is yet to be made of this step
+        self.caught: list[int] = []
         if config.resume is not None:
             self._resume(Path(config.resume))
         self.shown = self._shown(root)
-        self.evaluations = Evaluations(config.metrics, config.data, self.model, root, self.device, self.real)
+        self.evaluations = Evaluations(
+            config.metrics, config.data, self.model, root, self.device, self.real, self._look
+        )
         self.began = time.monotonic()
-        self.saved = self.engine.step if config.resume is not None else -1
+        start = self.engine.step if config.resume is not None else -1
+        self.saved: tuple[int, tuple[str, ...]] = (start, self.due)
 
     def _shown(self, root: Path) -> ImageSet:
         """What pictures show: training images; of a translator held-out ones, where there are any."""
@@ -86,9 +99,7 @@ class Run:
         return shown
 
     def _build(self) -> dict[str, nn.Module]:
-        networks: dict[str, nn.Module] = self.model.build(
-            self.config.network, self.config.loss, self.config.data.shape
-        )
+        networks: dict[str, nn.Module] = self.model.build(self.config.network, self.config.loss, self.shape)
         for name, network in networks.items():
             network.to(self.device, memory_format=self.layout)  # type: ignore[call-overload]
             network.train()
@@ -101,42 +112,55 @@ class Run:
         return networks
 
     def _resume(self, path: Path) -> None:
-        state = checkpoint.load(path)
+        with checkpoint.understanding(path):
+            self._take(checkpoint.load(path), path)
+
+    def _take(self, state: dict[str, Any], path: Path) -> None:
         try:
-            self.engine.load_state_dict(state["engine"])
+            same_kind = self.engine.load_state_dict(state["engine"])
             self.loader.load_state_dict(state["loader"])
-        except (RuntimeError, KeyError, ValueError) as error:
-            raise UserError(
-                f"{path} does not fit this run's networks or optimisers: {str(error).splitlines()[0]}"
-            ) from error
-        torch.set_rng_state(state["rng"]["torch"])
-        if "cuda" in state["rng"] and self.device.type == "cuda":
-            torch.cuda.set_rng_state(state["rng"]["cuda"], self.device)
-        self.seconds, self.best, self.metrics = state["seconds"], state["best"], state["metrics"]
+            torch.set_rng_state(state["rng"]["torch"])
+            if self.device.type == "cuda" and "cuda" in state["rng"]:
+                torch.cuda.set_rng_state(state["rng"]["cuda"], self.device)
+            self.seconds, self.best, self.metrics = float(state["seconds"]), state["best"], state["metrics"]
+            self.due = tuple(state.get("due", ()))
+            self.best.get("step")
+        except (RuntimeError, ValueError) as error:
+            reason = (str(error).splitlines() or [type(error).__name__])[0]
+            raise UserError(f"{path} does not fit this run's networks or optimisers: {reason}") from error
         if parallel.rank() == 0:
             log.info("resumed %s at step %d", path, self.engine.step)
+            if not same_kind:
+                log.warning(
+                    "the checkpoint is from another kind of device than %s: random numbers start anew from the seed "
+                    "and the step, so from here on the bits differ from those of a run on one device",
+                    self.device.type,
+                )
 
     def train(self) -> dict[str, float]:
         """The loop; leaves summary.json whatever happens."""
         self._open()
         status = "failed"
         try:
-            with catch_signals() as caught:
+            with catch_signals() as self.caught:
                 self.recorder.say(f"writing to {self.folder}")
                 if self.engine.step == 0:
                     self.pictures.start()
+                self._report()  # what an earlier attempt was stopped before
                 while self.engine.progress < 1:
                     self.engine.iterate()
-                    self._report(self.engine.step, finished=self.engine.progress == 1)
-                    if self._must_stop(caught):
-                        self.engine.drain()  # refuses to save weights that are not finite
-                        self._save()
-                        raise Interrupted(self._stop(caught), self.checkpoints.path(self.engine.step))
+                    self._log_and_save(finished=self.engine.progress == 1)
+                    self._report()
             status = "finished"
             return self.metrics
-        except Interrupted:
+        except (Interrupted, KeyboardInterrupt):
             status = "interrupted"
             raise
+        except RuntimeError:  # of a collective, whose other ranks have stopped already
+            if not (self.caught and parallel.initialized()):
+                raise
+            status = "interrupted"
+            raise Interrupted(self.caught[0], self.checkpoints.path(self.engine.step)) from None
         except RunError as error:
             last = self.folder / "checkpoints" / "last.pt"
             kept = f"the last good checkpoint is {last}" if last.exists() else "no checkpoint was written yet"
@@ -150,35 +174,64 @@ class Run:
         self.recorder, self.pictures = NullRecorder(), NoPictures()
         self.checkpoints = NoCheckpoints(self.folder / "checkpoints")
         if parallel.rank() == 0:
-            self.recorder = Recorder(self.folder, self.engine.step, self.record)
             self.checkpoints = Checkpoints(self.checkpoints.folder, self.config.train.keep_checkpoints)
-            self.pictures = self._pictures(self.recorder)
+            resumed = None if self.config.resume is None else Path(self.config.resume)
+            aside = self.checkpoints.begin(resumed, self.engine.step, self.due, self.best.get("step"))
+            if aside is not None:
+                log.info("what there was of later steps is now in %s", aside)
+            self.recorder = Recorder(self.folder, self.engine.step, self.record)
+            self.pictures = Pictures.of(
+                self.config, self.recorder, self.sampler, self.networks, self.real, self.shown
+            )
 
-    def _pictures(self, recorder: NullRecorder) -> Pictures:
-        return Pictures(
-            recorder,
-            view(self.config.data.shape, lambda count: pixels(self.real, count, self.device)),
-            self.sampler,
-            Sampler(self.model, self.networks, self.config.gpu, self.device),
-            self.real,
-            self.shown,
-            self.config.seed,
-        )
+    def _log_and_save(self, finished: bool) -> None:
+        """After an update: log and checkpoint if they are due, or if the run has been told to stop, which it then does.
 
-    def _report(self, step: int, finished: bool) -> None:
-        """What is due after `step` updates: log, sample, evaluate, checkpoint, in this order."""
-        train = self.config.train
-        save = step % train.checkpoint_every == 0 or finished
-        if step % train.log_every == 0 or save:
+        What takes long, evaluating above all, comes after the checkpoint, and is done later where the run stops here.
+        """
+        train, step = self.config.train, self.engine.step
+        every = {PICTURES: train.sample_every, EVALUATION: train.evaluate_every}
+        if not self.evaluations.comparisons:
+            del every[EVALUATION]
+        self.due = tuple(name for name, steps in every.items() if finished or step % steps == 0)
+        save = finished or step % train.checkpoint_every == 0
+        if save or step % train.log_every == 0:
             total = train.length.last_step(step, self.engine.images_seen)
             self.recorder.progress(step, total, {**self.engine.drain(), **self._rates()}, train.batch_size)
+        number = self._told()
         with self.recorder.pause():
-            if step % train.sample_every == 0 or finished:
+            if number:
+                self._stop(number)
+            if PICTURES in self.due:
                 self.pictures.draw(step)
-            if step % train.evaluate_every == 0 or finished:
-                self._evaluate(step)
+                self.due = tuple(name for name in self.due if name != PICTURES)
             if save:
                 self._save()
+
+    def _report(self) -> None:
+        """What is still due of this step: pictures, figures; then the checkpoint that says so, if there is one."""
+        if not self.due:
+            return
+        with self.recorder.pause():
+            if PICTURES in self.due:
+                self.pictures.draw(self.engine.step)
+            if EVALUATION in self.due:
+                try:
+                    self._evaluate(self.engine.step)
+                except _Told:
+                    self._save()
+                    raise Interrupted(self.caught[0], self.checkpoints.path(self.engine.step)) from None
+            self.due = ()
+            if self.saved[0] == self.engine.step:
+                self._save()
+
+    def _stop(self, number: int) -> None:
+        """Save, which all ranks wait for, and raise Interrupted."""
+        self.engine.drain()  # refuses to save weights that are not finite
+        self._save()
+        if parallel.initialized():
+            dist.barrier()
+        raise Interrupted(number, self.checkpoints.path(self.engine.step))
 
     def _rates(self) -> dict[str, float]:
         learning_rate, progress = self.config.optim.learning_rate, self.engine.progress
@@ -205,7 +258,8 @@ class Run:
 
     def _save(self) -> None:
         """A checkpoint of now, unless there is one."""
-        if self.saved == self.engine.step:
+        now = (self.engine.step, self.due)
+        if self.saved == now:
             return
         rng: dict[str, Tensor] = {"torch": torch.get_rng_state()}
         if self.device.type == "cuda":
@@ -213,16 +267,17 @@ class Run:
         state = {
             "version": __version__,
             "record": self.record,
-            "describe": describe(self.config),
+            "describe": describe(self.config, self.shape),
             "engine": self.engine.state_dict(),
             "loader": self.loader.state_dict(),
             "rng": rng,
             "seconds": self._seconds(),
             "best": self.best,
             "metrics": self.metrics,
+            "due": list(self.due),
         }
         self.checkpoints.save(self.engine.step, state, best=self.best.get("step") == self.engine.step)
-        self.saved = self.engine.step
+        self.saved = now
 
     def _seconds(self) -> float:
         return self.seconds + time.monotonic() - self.began
@@ -238,14 +293,17 @@ class Run:
             "folder": str(self.folder),
         }
 
-    def _must_stop(self, caught: list[int]) -> bool:
-        """Whether any rank was told to stop; ranks ask each other only now and then, and agree on the step."""
-        if parallel.world_size() == 1:
-            return bool(caught)
-        return self.engine.step % 10 == 0 and self._stop(caught) > 0
-
-    def _stop(self, caught: list[int]) -> int:
-        number = torch.tensor(caught[0] if caught else 0, device=self.device)
-        if parallel.initialized():
-            dist.all_reduce(number, op=dist.ReduceOp.MAX)
+    def _told(self) -> int:
+        """The signal that any rank was sent, 0 for none: the same on all ranks, which agree on the step so."""
+        if not parallel.initialized():
+            return self.caught[0] if self.caught else 0
+        if self.engine.step % LOOK_EVERY.get(self.device.type, 10):
+            return 0
+        number = torch.tensor(self.caught[0] if self.caught else 0, device=self.device)
+        dist.all_reduce(number, op=dist.ReduceOp.MAX)
         return int(number)
+
+    def _look(self) -> None:
+        """Between the batches of an evaluation, which ranks share: the first one has all that a checkpoint needs."""
+        if self.caught and parallel.rank() == 0:
+            raise _Told

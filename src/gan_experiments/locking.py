@@ -1,0 +1,59 @@
+"""One process at a time in a run's folder."""
+
+from __future__ import annotations
+
+import logging
+import os
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from gan_experiments.errors import UserError
+
+log = logging.getLogger(__name__)
+
+NAME = ".lock"
+
+
+@contextmanager
+def locked(folder: Path) -> Iterator[None]:
+    """Hold `folder` until the block ends or the process dies, however it dies: flock, which needs no clean-up.
+
+    Raises UserError where another process holds it. Where the file system cannot lock, says so and goes on.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        handle = os.open(folder / NAME, os.O_RDWR | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0), 0o666)
+    except OSError as error:
+        raise UserError(f"{folder} cannot be written to: {error.strerror}") from error
+    try:
+        _lock(handle, folder)
+        yield
+    finally:
+        os.close(handle)
+
+
+def refuse_if_locked(folder: Path) -> None:
+    """Raise UserError where a process holds `folder`; nothing is made or changed."""
+    if (folder / NAME).is_file():
+        with locked(folder):
+            pass
+
+
+def _lock(handle: int, folder: Path) -> None:
+    try:
+        import fcntl
+
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as error:
+        holder = os.read(handle, 200).decode(errors="replace")
+        raise UserError(
+            f"{holder or 'another process'} is training in {folder}: wait until it ends, or stop it first"
+        ) from error
+    except (ImportError, OSError) as error:
+        reason = getattr(error, "strerror", None) or "this system has no flock"
+        log.warning("%s cannot be locked (%s): see to it that no other process trains there", folder, reason)
+        return
+    os.ftruncate(handle, 0)
+    os.write(handle, f"process {os.getpid()} on {socket.gethostname()}".encode())
