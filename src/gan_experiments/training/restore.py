@@ -71,13 +71,13 @@ class Restored:
 
     def __init__(self, path: Path, device: torch.device, modules: Iterable[str] = ()) -> None:
         state = checkpoint.load(path, device, PARTS)
-        self.record: dict[str, Any] = state["record"]
-        self.step: int = state["engine"]["step"]
-        self.images_seen: int = state["engine"]["images_seen"]
         self.device = device
         self.path, self.modules = path, tuple(modules)
-        self.classes: dict[str, str] = state["describe"]["classes"]
         with checkpoint.understanding(path):
+            self.record: dict[str, Any] = state["record"]
+            self.step: int = state["engine"]["step"]
+            self.images_seen: int = state["engine"]["images_seen"]
+            self.classes: dict[str, str] = state["describe"]["classes"]
             self.ema: float = self.record["config"]["train"]["ema"] if state["engine"]["ema"] else 0
             self.shape = _shape(state["describe"]["shape"])
             model, network, loss, gpu = (self.component(group) for group in (*GROUPS, "gpu"))
