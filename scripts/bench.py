@@ -297,7 +297,7 @@ def main() -> None:
             row = measure(*case.split(":"), shape, arguments)
             share = row["share"]
             print(
-                f"| {row['model']} | {row['network']} | {shape} | {row['images_per_second']:.0f} "
+                f"| {row['model']} | {row['network']} | {shape} | {row['images_per_second']:.3g} "
                 f"| {row['ratio']:.2f} ({row['ratio_min']:.2f}-{row['ratio_max']:.2f}) | {share['data']:.1%} "
                 f"| {share['optimizer']:.1%} | {share['bookkeeping']:.1%} "
                 f"| {row['peak_mib']['ours']:.0f} ({row['peak_mib']['plain']:.0f}) |",

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import difflib
+import errno
 import signal
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from hydra.errors import CompactHydraException
@@ -28,6 +30,35 @@ class RunError(Exception):
 
     Printed as one short message, exit code 1; the traceback goes to the run's log.
     """
+
+
+REFUSALS = {
+    errno.ENOSPC: "the disk is full",
+    errno.EDQUOT: "the disk quota is used up",
+    errno.EROFS: "the file system can only be read",
+    errno.EACCES: "permission is denied",
+    errno.EISDIR: "it is a folder",
+}
+
+
+def refusal(error: BaseException) -> str:
+    """Why the system refused: in words of the first OSError among an exception and its causes, else its own."""
+    cause: BaseException | None = error
+    while cause is not None and not (isinstance(cause, OSError) and cause.errno):
+        cause = cause.__cause__ or cause.__context__
+    if not isinstance(cause, OSError) or cause.errno is None:
+        return str(error).partition("\n")[0] or type(error).__name__
+    words = REFUSALS.get(cause.errno)
+    return f"{words} ({cause.strerror})" if words else str(cause.strerror)
+
+
+@contextmanager
+def writing(path: Path) -> Iterator[None]:
+    """Say in one sentence, as a RunError, what the system refuses while `path` is written."""
+    try:
+        yield
+    except OSError as error:
+        raise RunError(f"{path} could not be written: {refusal(error)}") from error
 
 
 class Interrupted(Exception):  # noqa: N818  (being told to stop is no error)

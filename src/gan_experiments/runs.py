@@ -1,8 +1,13 @@
-"""What a run's folder says of the run: read without torch, and without trusting that the files are whole."""
+"""What a run's folder says of the run: read without torch, and without trusting that the files are whole, or kind.
+
+Only regular files inside the folder are read, each up to a limit; what has another type than it should is left out.
+"""
 
 from __future__ import annotations
 
 import json
+import math
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
@@ -11,7 +16,16 @@ from typing import Any
 
 import yaml
 
+from gan_experiments import reading
+
 RECORD = Path(".hydra/job.json")  # the settings, and what became of the job
+EVALUATIONS = "metrics.jsonl"
+MAX_JSON = 2 << 20  # bytes
+MAX_YAML = 1 << 16
+MAX_EVALUATIONS = 64 << 20
+MAX_PICTURE = 16 << 20
+MAX_DEPTH = 32  # of nested settings
+MAX_FIGURES = 1000  # of an evaluation
 
 
 @dataclass(frozen=True)
@@ -23,68 +37,228 @@ class RunFolder:
     @cached_property
     def record(self) -> dict[str, Any]:
         """`config` (resolved, without paths), `status`, `seconds` and perhaps `error`; empty where unreadable."""
-        return _json(self.path / RECORD)
+        return self._json(self.path / RECORD)
 
     @cached_property
     def summary(self) -> dict[str, Any]:
         """`summary.json`: status, step, images seen, last and best metrics; empty where unreadable."""
-        return _json(self.path / "summary.json")
+        return self._json(self.path / "summary.json")
+
+    @property
+    def config(self) -> dict[str, Any]:
+        """The settings; empty where unreadable."""
+        return _dict(self.record.get("config"))
+
+    @property
+    def seed(self) -> str:
+        return str(self.config.get("seed", ""))[:40]
+
+    @property
+    def error(self) -> str:
+        """The message of a failed run."""
+        return str(self.record.get("error") or "")[:1000]
+
+    @property
+    def planned(self) -> int | None:
+        """The updates that the settings ask for, where they do so by number."""
+        steps = _dict(self.config.get("train")).get("steps")
+        return steps if isinstance(steps, int) and not isinstance(steps, bool) and steps > 0 else None
 
     @cached_property
     def choices(self) -> dict[str, str]:
         """The option of every group that the settings were composed of."""
         try:
-            hydra = yaml.safe_load((self.path / ".hydra" / "hydra.yaml").read_text(encoding="utf-8"))
-            found = hydra["hydra"]["runtime"]["choices"]
-        except (OSError, ValueError, yaml.YAMLError, KeyError, TypeError):
+            text = reading.content(self.path, self.path / ".hydra" / "hydra.yaml", MAX_YAML).decode()
+            hydra = yaml.load(text, _PlainLoader)
+            found = hydra["hydra"]["runtime"]["choices"].items()
+        except (OSError, ValueError, yaml.YAMLError, LookupError, TypeError, AttributeError, RecursionError):
             return {}
         return {
-            group: str(option)
-            for group, option in found.items()
-            if option is not None and not group.startswith(("hydra", "schema/"))
+            group: option
+            for group, option in found
+            if isinstance(group, str) and isinstance(option, str)
+            if option not in ("null", "") and not group.startswith(("hydra", "schema/"))
         }
 
     @cached_property
     def evaluations(self) -> list[dict[str, Any]]:
-        """The lines of `metrics.jsonl`, oldest first; of steps that a resumed run did again, the later ones."""
+        """The lines of `metrics.jsonl`, oldest first, as `_evaluation` reads them.
+
+        Of steps that a resumed run did again, the later ones.
+        """
         try:
-            lines = (self.path / "metrics.jsonl").read_text(encoding="utf-8").splitlines()
-        except (OSError, ValueError):
+            data = reading.content(self.path, self.path / EVALUATIONS, MAX_EVALUATIONS)
+        except OSError:
             return []
         rows: list[dict[str, Any]] = []
-        for row in _rows(lines):
-            rows = [earlier for earlier in rows if earlier["step"] < row["step"]] + [row]
+        for line in data.decode(errors="replace").split("\n"):
+            row = _line(line)
+            if row is not None:
+                while rows and rows[-1]["step"] >= row["step"]:
+                    rows.pop()
+                rows.append(row)
         return rows
+
+    @cached_property
+    def later_evaluations(self) -> list[dict[str, Any]]:
+        """What gan-eval has left in `evaluations/`, in the order of steps."""
+        found = (self._json(path) for path in self._listed("evaluations", "step_", ".json"))
+        rows = [row for row in map(_evaluation, found) if row is not None]
+        return sorted(rows, key=lambda row: int(row["step"]))
 
     @property
     def status(self) -> str:
-        """`finished`, `failed`, `interrupted`, or `unknown`."""
-        status = str(self.record.get("status", self.summary.get("status", "unknown")))
+        """`finished`, `failed`, `interrupted`, `unreadable` (the record), or `unknown` (there is none)."""
+        status = str(self.record.get("status", self.summary.get("status", "unknown")))[:40]
+        if not self.record and (
+            os.path.lexists(self.path / RECORD) or (self.path / RECORD.parent).is_symlink()
+        ):
+            return "unreadable"
         return "interrupted" if status == "running" else status
 
     def samples(self) -> list[Path]:
         """The sample grids, oldest first."""
-        return sorted((self.path / "samples").glob("step_*.png"))
+        return [path for path in self._listed("samples", "step_", ".png") if path.stem[5:].isdecimal()]
+
+    def neighbours(self) -> list[Path]:
+        """gan-eval's pictures of nearest neighbours, oldest first."""
+        return [path for path in self._listed("evaluations", "step_", ".png") if "_neighbours_" in path.name]
+
+    def read(self, path: Path, limit: int = MAX_PICTURE) -> bytes:
+        """The bytes of one of this run's files; raises OSError where it is none, or is too large."""
+        return reading.content(self.path, path, limit)
+
+    def _listed(self, folder: str, prefix: str, suffix: str) -> list[Path]:
+        place = os.path.realpath(self.path / folder)
+        if not Path(place).is_relative_to(os.path.realpath(self.path)):
+            return []
+        try:
+            names = os.listdir(place)
+        except OSError:
+            return []
+        return [
+            self.path / folder / name
+            for name in sorted(names)
+            if name.startswith(prefix) and name.endswith(suffix)
+        ]
+
+    def _json(self, path: Path) -> dict[str, Any]:
+        try:
+            return _dict(_parsed(reading.content(self.path, path, MAX_JSON).decode()))
+        except (OSError, ValueError):
+            return {}
 
 
 def runs_below(folder: Path) -> list[RunFolder]:
-    """Every run in `folder` or below it, in the order of their paths."""
-    return [RunFolder(path.parent.parent) for path in sorted(folder.rglob(str(RECORD)))]
+    """Every run in `folder` or below it, in the order of their paths; links to folders are not followed."""
+    found = []
+    for place, folders, _ in os.walk(folder):
+        hydra = Path(place) / RECORD.parent
+        if os.path.lexists(Path(place) / RECORD) or hydra.is_symlink():  # which leads elsewhere: not read
+            found.append(RunFolder(Path(place)))
+        folders[:] = sorted(name for name in folders if name != hydra.name)
+    return sorted(found, key=lambda run: run.path)
 
 
-def _rows(lines: list[str]) -> Iterator[dict[str, Any]]:
-    for line in lines:
+def trim_evaluations(folder: Path, step: int) -> None:
+    """Take from a run's `metrics.jsonl` what comes after `step`, and a torn last line: they will be written again.
+
+    Raises OSError.
+    """
+    path = folder / EVALUATIONS
+    if not path.exists():
+        return
+    lines = path.read_bytes().decode(errors="replace").splitlines(keepends=True)
+    rows = [_line(line) if line.endswith("\n") else None for line in lines]
+    kept = [line for line, row in zip(lines, rows, strict=True) if row is not None and row["step"] <= step]
+    if len(kept) < len(lines):
+        temporary = path.with_name(f".{path.name}.new")
+        temporary.write_text("".join(kept), encoding="utf-8")
+        os.replace(temporary, path)
+
+
+class _PlainLoader(yaml.BaseLoader):  # type: ignore[misc]  # yaml has no types
+    """Text, lists and mappings alone, and no aliases: a few lines of those stand for more than any memory holds."""
+
+    depth = 0
+
+    def compose_node(self, parent: yaml.Node | None, index: Any) -> yaml.Node | None:
+        if self.check_event(yaml.AliasEvent) or self.depth > MAX_DEPTH:
+            raise yaml.YAMLError("aliases and deep nesting are not read")
+        self.depth += 1
+        node: yaml.Node | None = super().compose_node(parent, index)
+        self.depth -= 1
+        return node
+
+
+def _line(text: str) -> dict[str, Any] | None:
+    """The evaluation in a line of metrics.jsonl; the beginning of another, torn by a kill, may stand before it."""
+    for start in dict.fromkeys((0, text.rfind('{"step"'))):
         try:
-            row = json.loads(line)
-        except ValueError:  # the last line of a killed run
+            row = _evaluation(_parsed(text[start:].strip(" \t\r\0"))) if start >= 0 else None
+        except ValueError:
             continue
-        if isinstance(row, dict) and "step" in row and "metrics" in row:
-            yield row
+        if row is not None:
+            return row
+    return None
 
 
-def _json(path: Path) -> dict[str, Any]:
+def _evaluation(row: Any) -> dict[str, Any] | None:
+    """`step`, `images_seen`, `seconds` as numbers, `metrics` and `floor` as floats by name, `protocol`; None where
+    the step or the figures are missing.
+    """
+    if not isinstance(row, dict) or not isinstance(row.get("metrics"), dict):
+        return None
+    step = _number(row.get("step"))
+    if step is None or not 0 <= step < 2**53:
+        return None
+    cost = {name: _number(row.get(name)) or 0.0 for name in ("images_seen", "seconds")}
+    return {
+        **{key: row[key] for key in ("checkpoint", "real", "generated", "settings") if key in row},
+        "step": int(step),
+        "images_seen": int(cost["images_seen"]) if math.isfinite(cost["images_seen"]) else 0,
+        "seconds": cost["seconds"] if math.isfinite(cost["seconds"]) else 0.0,
+        "metrics": _figures(row["metrics"]),
+        "floor": _figures(row.get("floor")),
+        "protocol": _dict(row.get("protocol")),
+    }
+
+
+def _figures(found: Any) -> dict[str, float]:
+    pairs = ((name, _number(value)) for name, value in list(_dict(found).items())[:MAX_FIGURES])
+    return {name: value for name, value in pairs if value is not None}
+
+
+def _number(value: Any) -> float | None:
+    """A number, also one that JSON cannot hold and that is written as text ("nan"); else None."""
+    if isinstance(value, str) and value in ("nan", "inf", "-inf"):
+        return float(value)
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        return None
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return {}
-    return content if isinstance(content, dict) else {}
+        return float(value)
+    except OverflowError:
+        return None
+
+
+def _parsed(text: str) -> Any:
+    """JSON; raises ValueError, also where it is nested too deeply."""
+    try:
+        content = json.loads(text)
+    except RecursionError as error:
+        raise ValueError("nested too deeply") from error
+    level = [content]
+    for _ in range(MAX_DEPTH):
+        level = [child for node in level for child in _children(node)]
+        if not level:
+            return content
+    raise ValueError("nested too deeply")
+
+
+def _children(node: Any) -> Iterator[Any]:
+    children: Any = node.values() if isinstance(node, dict) else node if isinstance(node, list) else ()
+    return (child for child in children if isinstance(child, (dict, list)))
+
+
+def _dict(node: Any) -> dict[str, Any]:
+    return node if isinstance(node, dict) else {}

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from gan_experiments.cli import data
 
@@ -87,11 +88,41 @@ def test_prepare_counts(gan_data: Command, images: Path) -> None:
     assert len(list(Path("root/.cache").glob("npz-*.npy"))) == 1
 
 
+def test_prepare_names_classes_and_says_what_is_left_out(gan_data: Command, tmp_path: Path) -> None:
+    for name in ("cat/1.png", "dog/1.png", "dog/2.png"):
+        path = tmp_path / "mine" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Image.new("RGB", (8, 8)).save(path)
+    (tmp_path / "mine" / "notes.txt").write_text("no image")
+    code, out, err = gan_data("prepare", "folder", "path=mine", "image_size=4", "num_classes=2")
+    assert (code, out) == (0, "folder train: 3 images of 3x4x4\n  per class: cat: 1, dog: 2\n")
+    assert err == "3 images in mine, 2 classes (cat, dog); left out: 1 of another kind (.txt)\n"
+
+
+def test_pairs_are_prepared_and_checked(gan_data: Command, tmp_path: Path) -> None:
+    for name in ("trainA/1.png", "trainB/1.png"):
+        path = tmp_path / "mine" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Image.new("RGB", (8, 8)).save(path)
+    words = ("paired_folders", "path=mine", "image_size=64", "source_channels=1")
+    code, out, _ = gan_data("prepare", *words)
+    assert code == 0
+    assert out == (
+        "paired_folders train: 1 pairs of 3x72x72, of which training sees crops of 64x64\n"
+        "  translated from: 1 images of 1x72x72\n"
+    )
+    assert gan_data("check", *words)[:2] == (0, "paired_folders is complete and readable\n")
+    (tmp_path / "mine" / "trainB" / "1.png").rename(tmp_path / "mine" / "trainB" / "2.png")
+    code, _, err = gan_data("check", *words)
+    assert code == 1
+    assert "mine/trainA/1.png has no partner of the same name in mine/trainB" in err
+
+
 def test_check_and_prepare_of_digits(gan_data: Command) -> None:
     assert gan_data("check", "digits") == (0, "digits is complete and readable\n", "")
     code, out, _ = gan_data("prepare", "digits", "image_size=8")
     assert code == 0
-    assert out.startswith("digits train: 1500 images of 1x8x8\n  per class: 1")
+    assert out.startswith("digits train: 1500 images of 1x8x8\n  per class: 0: 1")
     assert "digits test: 297 images of 1x8x8" in out
     assert gan_data("fetch", "digits") == (0, "digits has nothing to download\n", "")
 

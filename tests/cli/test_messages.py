@@ -14,10 +14,10 @@ Write = Callable[[str, str], Path]
 MINE = """\
 from dataclasses import dataclass
 from omegaconf import MISSING
-from gan_experiments.models import San
+from gan_experiments.models import Gan
 
 @dataclass
-class Mine(San):
+class Mine(Gan):
     extra: float = MISSING
 """
 

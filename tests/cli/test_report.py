@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import re
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 import tiny
+from gan_experiments.cli import eval as evaluate
 from gan_experiments.cli import report, train
+from reporting import make_run
 
 
 def call(monkeypatch: pytest.MonkeyPatch, main: Any, *arguments: str) -> int:
@@ -18,9 +21,9 @@ def call(monkeypatch: pytest.MonkeyPatch, main: Any, *arguments: str) -> int:
     return int(main())
 
 
-@pytest.fixture
-def sweep(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.chdir(tmp_path)
+@pytest.fixture(scope="module")
+def sweep(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """Two seeds; of the first gan-eval has measured more samples."""
     settings = tiny.overridden(
         "metrics=lenet",
         "metrics.samples=60",
@@ -28,39 +31,81 @@ def sweep(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         "train.sample_every=2",
         "train.evaluate_every=2",
     )
-    assert call(monkeypatch, train.main, "-m", "model=gan,san", "seed=0,1", "sweep=first", *settings) == 0
-    return tmp_path / "outputs" / "sweeps" / "first"
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        monkeypatch.chdir(tmp_path_factory.mktemp("work"))
+        assert call(monkeypatch, train.main, "-m", "model=gan", "seed=0,1", "sweep=first", *settings) == 0
+        folder = Path("outputs/sweeps/first").resolve()
+        (run,) = folder.glob("*seed=0*")
+        assert call(monkeypatch, evaluate.main, str(run), "--samples", "80", "--device", "cpu") == 0
+        yield folder
 
 
-def test_a_sweep_gives_a_table_and_a_page(
+def columns(line: str) -> list[str]:
+    return re.split(r" {2,}", line)
+
+
+def test_a_sweep_gives_tables_and_a_page(
     sweep: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    capsys.readouterr()
     assert call(monkeypatch, report.main, str(sweep)) == 0
-    header, gan, san, floor, _, last = capsys.readouterr().out.splitlines()
-    assert header.split()[:3] == ["model", "seeds", "fd_lenet"]
-    assert (gan.split()[:2], san.split()[:2], floor.split()[:2]) == (
-        ["gan", "2"],
-        ["san", "2"],
-        ["real", "images"],
-    )
-    assert last == f"Report: {sweep / 'report.html'}"
+    trained, evaluated, last = capsys.readouterr().out.split("\n\n")
+    for text, name, start in (
+        (trained, "generated 60", ["2"]),
+        (evaluated, "generated 80", ["1", "1 finished, not measured"]),
+    ):
+        said, header, row, floor = text.splitlines()
+        assert said == name
+        assert columns(header)[len(start) + 1] == "fd_lenet"
+        assert columns(row)[1 : len(start) + 1] == start
+        assert columns(floor)[0] == "real images"
+    assert last == f"Report: {sweep / 'report.html'}\n"
     page = (sweep / "report.html").read_text()
-    assert page.count("<img") == 4  # two grids of the first seed of each model
-    assert not re.search(r"(src|href)=.https?:|@import|url\(.?http", page)  # self-contained
+    assert page.count("<img") == 3  # a film strip, the last grid and gan-eval's neighbours
     assert page.count("<svg") == page.count("</svg>") > 2
-    assert len((sweep / "report.csv").read_text().splitlines()) == 1 + 4 * 2
+    assert len((sweep / "report.csv").read_text().splitlines()) == 1 + 2 * 2 + 1
 
 
-def test_markdown(sweep: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-    capsys.readouterr()
-    assert (
-        call(monkeypatch, report.main, str(sweep), "--markdown", "--output", str(sweep / "to" / "x.html"))
-        == 0
-    )
-    assert capsys.readouterr().out.startswith("| model | seeds | fd_lenet |")
-    assert (sweep / "to" / "x.html").is_file()
-    assert (sweep / "to" / "x.csv").is_file()
+@pytest.mark.parametrize(
+    ("option", "start"),
+    [
+        ("--markdown", "| run | seeds | fd_lenet |"),
+        ("--latex", "\\begin{tabular}{llr"),
+        ("--best", "generated 60\n"),
+    ],
+)
+def test_forms(
+    option: str, start: str, sweep: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    output = sweep / "to" / "x.html"
+    assert call(monkeypatch, report.main, str(sweep), option, "--output", str(output)) == 0
+    assert capsys.readouterr().out.startswith(start)
+    assert output.is_file()
+    assert output.with_suffix(".csv").is_file()
+
+
+def test_the_best_of_a_budget(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for index, value in enumerate([30.0, 10.0, 50.0, 20.0]):
+        make_run(tmp_path / str(index), {"model": "gan"}, {"seed": index}, [{"fd": value}])
+    assert call(monkeypatch, report.main, str(tmp_path), "--budget") == 0
+    header, row = capsys.readouterr().out.split("\n\n")[1].splitlines()[1:]
+    assert columns(header) == ["runs", "1", "2", "4", "images a run", "seconds a run"]
+    assert columns(row)[1:4] == ["27.5 ± 15", "19.38 ± 11", "13.87 ± 6.3"]
+
+
+@pytest.mark.parametrize("output", ["folder", "file/below.html", "/dev/full"])
+def test_a_page_that_cannot_be_written_is_told(
+    output: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    make_run(tmp_path / "run", {"model": "gan"}, {}, [{"fd": 1.0}])
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "file").touch()
+    path = tmp_path / output  # an absolute path stays one
+    assert call(monkeypatch, report.main, str(tmp_path / "run"), "--output", str(path)) == 1
+    error = capsys.readouterr().err
+    assert error.startswith(f"gan-report: error: {path} could not be written: ")
+    assert error.count("\n") == 1
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ import pytest
 
 from gan_experiments.cli import train
 from gan_experiments.errors import Interrupted, RunError, UserError
-from gan_experiments.models import San
+from gan_experiments.models import Gan
 
 Command = Callable[..., Any]
 Write = Callable[[str, str], Path]
@@ -24,7 +24,7 @@ def test_default_run(gan_train: Command, trainer: Any, tmp_path: Path) -> None:
     result = gan_train()
     assert (result.code, result.err) == (0, "")
     config, folder, record = trainer.calls[0]
-    assert isinstance(config.model, San)
+    assert isinstance(config.model, Gan)
     assert (config.seed, config.train.steps, config.resume, config.sweep) == (0, 1500, None, None)
     assert folder.parent == tmp_path / "outputs" / "san-digits"
     assert result.out.splitlines()[-1] == f"Run folder: {folder.relative_to(tmp_path)}"
@@ -86,8 +86,8 @@ def test_own_component(
 ) -> None:
     write(
         f"{way}_gan.py",
-        "from dataclasses import dataclass\nfrom gan_experiments.models import San\n"
-        "@dataclass\nclass Mine(San):\n    extra: float = 0.0\n",
+        "from dataclasses import dataclass\nfrom gan_experiments.models import Gan\n"
+        "@dataclass\nclass Mine(Gan):\n    extra: float = 0.0\n",
     )
     write(
         "mine/model/mine.yaml",

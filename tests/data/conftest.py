@@ -17,6 +17,12 @@ SHARED = Path(__file__).resolve().parents[3] / "shared" / "data"
 Picture = Callable[..., np.ndarray]
 
 
+@pytest.fixture(autouse=True)
+def _own_home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Locks and caches of the user go to a folder of the test's."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("home")))
+
+
 @pytest.fixture
 def real(tmp_path: Path) -> Callable[[str], Path]:
     """`real("mnist")`: a root of our own in which this folder of real data lies; skips where there is none."""

@@ -11,7 +11,15 @@ from gan_experiments.errors import UserError
 def folder(
     path: Path, size: int = 8, classes: int = 0, crop: int | None = None, test: Path | None = None
 ) -> Folder:
-    return Folder(3, size, classes, True, str(path), str(test) if test else None, crop)
+    return Folder(
+        channels=3,
+        image_size=size,
+        num_classes=classes,
+        flip=True,
+        path=str(path),
+        test_path=str(test) if test else None,
+        crop=crop,
+    )
 
 
 def test_real_faces(real, tmp_path: Path) -> None:

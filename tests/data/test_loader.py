@@ -288,6 +288,19 @@ def test_the_position_in_other_data_is_refused() -> None:
         Loader(numbered(19), 8, "cpu", 0, False).load_state_dict(state)
 
 
+def test_other_images_of_the_same_number_are_refused_before_anything_changes() -> None:
+    data = numbered(20)
+    state = Loader(data, 8, "cpu", 0, False).state_dict()
+    for changed in (ImageSet(data.images + 1, data.labels), ImageSet(data.images, data.labels[::-1].copy())):
+        batches = Loader(changed, 8, "cpu", 1, False)
+        with pytest.raises(UserError, match="not that of the run to be resumed: as many images, but others"):
+            batches.load_state_dict(state)
+        untouched = Loader(changed, 8, "cpu", 1, False)
+        assert torch.equal(next(batches).labels, next(untouched).labels)
+    del state["digest"]  # as earlier versions wrote it
+    Loader(changed, 8, "cpu", 1, False).load_state_dict(state)
+
+
 def test_no_images_are_refused() -> None:
     with pytest.raises(UserError, match="there is no image to train on"):
         Loader(ImageSet(np.zeros((0, 1, 2, 2), np.uint8)), 2, "cpu", 0, False)

@@ -58,6 +58,30 @@ def test_uncompressed_files_will_do(root: Path, images: np.ndarray) -> None:
     np.testing.assert_array_equal(Mnist(1, 28, 10, False).load("train", root).images[:, 0], images)
 
 
+def test_good_files_unpacked_by_hand_are_good(real, tmp_path: Path) -> None:
+    source = real("mnist") / "mnist"
+    folder = tmp_path / "hand" / "mnist"
+    folder.mkdir(parents=True)
+    for file in source.glob("*.gz"):
+        (folder / file.stem).write_bytes(gzip.decompress(file.read_bytes()))
+    assert Mnist(1, 28, 10, False).check(tmp_path / "hand") == []
+    short = folder / "t10k-labels-idx1-ubyte"
+    short.write_bytes(short.read_bytes()[:-1])
+    (problem,) = Mnist(1, 28, 10, False).check(tmp_path / "hand")
+    assert problem == f"{short} is not a complete idx file of bytes"
+
+
+def test_unpacked_files_of_another_number_are_found(root: Path) -> None:
+    folder = root / "MNIST" / "raw"
+    for file in list(folder.iterdir()):
+        (folder / file.stem).write_bytes(gzip.decompress(file.read_bytes()))
+        file.unlink()
+    assert Mnist(1, 28, 10, False).check(root) == [
+        "data=mnist: 20 images in its split 'train' instead of 60000",
+        "data=mnist: 20 images in its split 'test' instead of 10000",
+    ]
+
+
 def test_fashion_mnist_lies_elsewhere(root: Path, images: np.ndarray) -> None:
     (root / "MNIST" / "raw").rename(root / "fashion_mnist")
     assert Mnist.missing(root)

@@ -1,3 +1,5 @@
+import io
+import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -63,11 +65,57 @@ def test_grey_arrays_and_other_sizes(tmp_path: Path) -> None:
     assert npz(tmp_path / "grey.npz", 12, 1, 0).load("train", tmp_path).images.shape == (7, 1, 12, 12)
 
 
+def test_both_places_of_the_channels(tmp_path: Path) -> None:
+    for channels in (1, 3):
+        last = IMAGES[..., :channels]
+        np.savez(tmp_path / f"last{channels}.npz", images=last)
+        np.savez(tmp_path / f"first{channels}.npz", images=last.transpose(0, 3, 1, 2))
+        loaded = [
+            npz(tmp_path / f"{place}{channels}.npz", channels=channels, classes=0)
+            .load("train", tmp_path)
+            .images
+            for place in ("last", "first")
+        ]
+        np.testing.assert_array_equal(*loaded)
+        np.testing.assert_array_equal(loaded[0], last.transpose(0, 3, 1, 2))
+
+
+def test_labels_as_medmnist_has_them(tmp_path: Path) -> None:
+    np.savez(tmp_path / "med.npz", train_images=IMAGES, train_labels=LABELS[:, None].astype(np.uint8))
+    loaded = npz(tmp_path / "med.npz").load("train", tmp_path)
+    assert loaded.labels.dtype == np.int64
+    assert loaded.labels.tolist() == LABELS.tolist()
+
+
+@pytest.mark.parametrize("labels", [np.zeros((7, 14), int), np.zeros(3), np.array(["a"] * 7)])
+def test_labels_that_are_not_used_do_not_matter(tmp_path: Path, labels: np.ndarray) -> None:
+    np.savez(tmp_path / "a.npz", images=IMAGES, labels=labels)
+    assert npz(tmp_path / "a.npz", classes=0).load("train", tmp_path).labels is None
+    with pytest.raises(UserError, match=r"a\.npz: labels must be 7 integers, not .* of shape"):
+        npz(tmp_path / "a.npz").load("train", tmp_path)
+
+
+def test_a_size_that_is_a_lie(tmp_path: Path) -> None:
+    header = io.BytesIO()
+    np.lib.format.write_array_header_1_0(
+        header, {"descr": "|u1", "fortran_order": False, "shape": (2**20, 2**14, 2**14, 3)}
+    )
+    with zipfile.ZipFile(tmp_path / "lie.npz", "w") as archive:
+        archive.writestr("images.npy", header.getvalue() + b"x" * 100)
+    with pytest.raises(UserError, match=r"lie\.npz (says that it holds more|is not a readable)"):
+        npz(tmp_path / "lie.npz").load("train", tmp_path)
+
+
 @pytest.mark.parametrize(
     ("arrays", "message"),
     [
         ({"images": IMAGES / 255}, r"images must be uint8 of shape .* not float64 of shape \(7, 6, 6, 3\)"),
         ({"images": IMAGES[0, 0]}, r"images must be uint8 of shape .* not uint8 of shape \(6, 3\)"),
+        (
+            {"train_images": np.zeros((5, 3, 9, 3), np.uint8)},
+            r"wrong\.npz: train_images has shape \(5, 3, 9, 3\), which may be \(n, h, w, c\) or \(n, c, h, w\)",
+        ),
+        ({"images": np.zeros((5, 8, 8, 4), np.uint8)}, r"1 or 3 channels, not uint8 of shape \(5, 8, 8, 4\)"),
         ({"images": IMAGES, "labels": LABELS[:3]}, r"labels must be 7 integers, not int64 of shape \(3,\)"),
         ({"images": IMAGES, "labels": LABELS / 2}, r"labels must be 7 integers, not float64 of shape \(7,\)"),
         ({"pictures": IMAGES}, "has no array train_images, only pictures"),

@@ -1,10 +1,13 @@
 from __future__ import annotations
 
+import os
+
 import numpy as np
 import pytest
 import torch
 from metrics_helpers import ImageSet, random_images, sampler
 
+from faults import FullDisk
 from gan_experiments.metrics import LeNet
 from gan_experiments.metrics.store import Store
 
@@ -36,6 +39,52 @@ def test_mapped_arrays_do_not_reach_the_file(tmp_path):
     for _ in range(3):
         Store(tmp_path).get({"k": 1}, count(calls))["a"][:] = 7
     np.testing.assert_array_equal(Store(tmp_path).get({"k": 1}, count(calls))["a"], [0, 1, 2])
+
+
+@pytest.mark.parametrize("name", ["a.npy", "b.npy", "key.json", "sums.json"])
+def test_no_flipped_bit_is_read(tmp_path, name):
+    Store(tmp_path).get({"k": 1}, count([]))
+    (file,) = tmp_path.glob(f"*/{name}")
+    whole = file.read_bytes()
+    for position in range(0, len(whole), max(1, len(whole) // 20)):
+        for bit in (0, 7):
+            flipped = bytearray(whole)
+            flipped[position] ^= 1 << bit
+            file.write_bytes(flipped)
+            assert {"k": 1} not in Store(tmp_path), (position, bit)
+    file.write_bytes(whole)
+    assert {"k": 1} in Store(tmp_path)
+
+
+def test_arrays_that_are_missing_or_foreign_make_the_entry_unreadable(tmp_path):
+    Store(tmp_path).get({"k": 1}, count([]))
+    (file,) = tmp_path.glob("*/a.npy")
+    np.save(file.with_name("c.npy"), np.zeros(3))
+    assert {"k": 1} not in Store(tmp_path)
+    file.with_name("c.npy").unlink()
+    assert {"k": 1} in Store(tmp_path)
+    file.unlink()
+    assert {"k": 1} not in Store(tmp_path)
+    os.mkfifo(file)
+    assert {"k": 1} not in Store(tmp_path)
+
+
+def test_what_killed_writers_left_goes(tmp_path):
+    Store(tmp_path).get({"k": 1}, count([]))
+    (entry,) = tmp_path.iterdir()
+    entry.rename(entry.with_name(f"{entry.name}.12345.part"))
+    Store(tmp_path).get({"k": 1}, count([]))
+    assert list(tmp_path.iterdir()) == [entry]
+
+
+def test_a_full_disk_is_told_and_done_without(tmp_path, monkeypatch, caplog):
+    calls: list[int] = []
+    FullDisk(tmp_path, 1, monkeypatch)
+    np.testing.assert_array_equal(Store(tmp_path).get({"k": 1}, count(calls))["a"], [0, 1, 2])
+    monkeypatch.undo()
+    assert "the disk is full" in caplog.text
+    assert len(calls) == 1
+    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize("damage", ["a.npy", "key.json"])

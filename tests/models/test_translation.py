@@ -50,6 +50,18 @@ def test_updates_in_the_order_of_the_paper_and_all_on_one_batch(compose: Any, mo
     assert all(torch.isfinite(torch.tensor(list(engine.drain().values()))))
 
 
+@pytest.mark.parametrize("size", [12, 64, 100])
+@pytest.mark.parametrize("model", ["pix2pix", "cyclegan", "cut"])
+def test_one_iteration_at_other_sizes(compose: Any, model: str, size: int) -> None:
+    engine = an_engine(
+        compose, f"model={model}", shape=ImageShape(3, size, source=ImageShape(3, size)), count=1
+    )
+    engine.iterate()
+    assert all(torch.isfinite(torch.tensor(list(engine.drain().values()))))
+    for name, network in engine.networks.items():
+        assert any(p.grad is not None and bool(p.grad.any()) for p in network.parameters()), name
+
+
 @pytest.mark.parametrize("model", MODELS)
 def test_discriminators_take_their_own_learning_rate(compose: Any, model: str) -> None:
     config, _ = compose(*SMALL, f"model={model}")

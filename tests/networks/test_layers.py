@@ -112,6 +112,24 @@ def test_layer_norm_standardises_each_sample(dims: tuple[int, ...]) -> None:
     torch.testing.assert_close(normalization(Norm.layer, 6)(x), F.layer_norm(x, dims[1:]))
 
 
+@pytest.mark.parametrize("affine", [True, False])
+@pytest.mark.parametrize("layout", [torch.contiguous_format, torch.channels_last])
+def test_instance_norm_is_torchs_own_with_its_gradients(layout: torch.memory_format, affine: bool) -> None:
+    torch.manual_seed(0)
+    ours, theirs = normalization(Norm.instance, 6, affine), nn.InstanceNorm2d(6, affine=affine)
+    for p, q in zip(ours.parameters(), theirs.parameters(), strict=True):
+        q.data.copy_(nn.init.normal_(p))
+    x = (3 * torch.randn(4, 6, 5, 5) + 1).contiguous(memory_format=layout).requires_grad_()
+    a, b = ours(x), theirs(x)
+    torch.testing.assert_close(a, b)
+    for p, q in zip(
+        torch.autograd.grad(a.pow(3).sum(), [x, *ours.parameters()]),
+        torch.autograd.grad(b.pow(3).sum(), [x, *theirs.parameters()]),
+        strict=True,
+    ):
+        torch.testing.assert_close(p, q, rtol=1e-4, atol=1e-4)
+
+
 def test_instance_norm_standardises_each_map_and_has_a_scale_of_its_own() -> None:
     layer = normalization(Norm.instance, 6)
     x = torch.randn(4, 6, 5, 5, generator=torch.Generator().manual_seed(0)) * 3 + 1

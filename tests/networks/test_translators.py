@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 from functools import partial
+from typing import Any
 
 import pytest
 import torch
@@ -285,6 +286,15 @@ def test_channels_last_gives_the_same_images(family: str) -> None:
     images, z = pictures(2, size=32), noise(network, 2)
     result = twin(images.contiguous(memory_format=torch.channels_last), z)
     torch.testing.assert_close(result, network(images, z), atol=1e-5, rtol=1e-4)
+
+
+def test_networks_with_instance_norm_stay_contiguous(compose: Any) -> None:
+    for model, layout in (
+        ("gan", torch.channels_last),
+        *((m, torch.contiguous_format) for m in ("cut", "pix2pix")),
+    ):
+        config, _ = compose(f"model={model}", "network.width=2")
+        assert config.gpu.memory_format(config.network) is layout
 
 
 @pytest.mark.parametrize("family", FAMILIES)

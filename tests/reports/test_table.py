@@ -3,10 +3,16 @@
 from __future__ import annotations
 
 import csv
+import json
 from pathlib import Path
+from typing import Any
+
+import pytest
 
 from gan_experiments.reports import grouped, tables
+from gan_experiments.reports.figures import Estimate
 from gan_experiments.reports.table import write_csv
+from gan_experiments.runs import RunFolder
 from reporting import PROTOCOL, make_run
 
 
@@ -20,8 +26,8 @@ def test_rows_hold_means_over_seeds_and_mark_the_best(tmp_path: Path) -> None:
     (table,) = tables(grouped(runs))
     assert table.cells(mark="*") == [
         ["model", "seeds", "fd", "images", "seconds"],
-        ["gan", "2", "42 ± 2.8", "12,800", "3"],
-        ["san", "2", "*21 ± 1.4*", "12,800", "3"],
+        ["gan", "2", "42.0 ± 2.8", "12,800", "3"],
+        ["san", "2", "*21.0 ± 1.4*", "12,800", "3"],
         ["real images", "", "0.5", "", ""],
     ]
     assert table.markdown().splitlines()[1] == "| --- | --- | --- | --- | --- |"
@@ -39,7 +45,134 @@ def test_figures_of_other_protocols_stand_in_another_table(tmp_path: Path) -> No
 
 def test_a_figure_that_is_not_finite_is_shown_as_such(tmp_path: Path) -> None:
     run = make_run(tmp_path / "a", {"model": "gan"}, {}, [{"fd": "nan"}])  # type: ignore[dict-item]
-    assert tables(grouped([run]))[0].cells("*")[1][2] == "nan"
+    header, row, _ = tables(grouped([run]))[0].cells("*")
+    assert dict(zip(header, row, strict=True)) | {"run": ""} == {
+        "run": "", "seeds": "1", "note": "diverged", "fd": "nan", "images": "6,400", "seconds": "2"
+    }  # fmt: skip
+
+
+def run(
+    path: Path, values: list[float | str], status: str = "finished", seed: int = 0, **more: Any
+) -> RunFolder:
+    config = {"seed": seed, "train": {"steps": 100 * more.pop("steps", 2)}}
+    return make_run(path, {"model": "gan"}, config, [{"fd": v} for v in values], status=status, **more)  # type: ignore[dict-item]
+
+
+def notes(*runs: RunFolder) -> list[tuple[str, str, str]]:
+    """Seeds, note and figure of every row."""
+    (table,) = tables(grouped(runs))
+    return [(str(row.seeds), "; ".join(row.notes), str(row.figures["fd"])) for row in table.rows]
+
+
+def test_runs_of_unequal_budgets_are_not_averaged(tmp_path: Path) -> None:
+    whole = [run(tmp_path / str(seed), [9, 4 + seed], seed=seed) for seed in range(2)]
+    half = run(tmp_path / "half", [8], "interrupted", seed=2)
+    assert notes(*whole, half) == [
+        ("2", "", "4.50 ± 0.71"),
+        ("1", "unfinished at step 100 of 200", "8"),
+    ]
+
+
+def test_unfinished_and_diverged_rows_are_not_the_best(tmp_path: Path) -> None:
+    def of(name: str, value: float, **more: Any) -> RunFolder:
+        return make_run(
+            tmp_path / name,
+            {"model": name},
+            {"train": {"steps": 200}},
+            [{"fd": 99, "fd_se": 1}, {"fd": value, "fd_se": 1}],
+            **more,
+        )
+
+    runs = [of("a", 50), of("b", 80), of("c", 1, status="failed")]
+    (tmp_path / "c" / "metrics.jsonl").write_text(
+        (tmp_path / "c" / "metrics.jsonl").read_text().splitlines()[0]
+    )
+    (table,) = tables(grouped([*runs[:2], RunFolder(tmp_path / "c")]))
+    assert table.best("fd") == {0}
+    assert table.rows[2].notes == ["failed at step 100 of 200"]
+    assert not table.rows[2].whole
+
+
+def test_diverged_seeds_are_counted_and_left_out_of_the_mean(tmp_path: Path) -> None:
+    runs = [
+        run(tmp_path / str(seed), [9, value], seed=seed) for seed, value in enumerate([4, "nan", 6, "inf"])
+    ]
+    assert notes(*runs) == [("4", "2 of 4 diverged", "5.0 ± 1.4")]
+
+
+def test_runs_without_figures_are_counted_in_their_group(tmp_path: Path) -> None:
+    good = run(tmp_path / "a", [9, 4])
+    bad = run(tmp_path / "b", [], "failed", seed=1)
+    assert notes(good, bad) == [("1", "1 failed, not measured", "4")]
+
+
+def test_best_and_final_are_two_tables(tmp_path: Path) -> None:
+    runs = [run(tmp_path / str(seed), [3 + seed, 1 + seed, 7], seed=seed, steps=3) for seed in range(2)]
+    groups = grouped(runs)
+    (final,), (best,) = tables(groups), tables(groups, "best")
+    assert (final.rows[0].figures["fd"].mean, best.rows[0].figures["fd"].mean) == (7, 1.5)
+    assert best.rows[0].seeds == 2
+
+
+@pytest.mark.parametrize(
+    ("mean", "spread", "text"),
+    [(322.4, 204.0, "322 ± 204"), (12345.6, 234.6, "12346 ± 235"), (0.51234, 0.0123, "0.512 ± 0.012"),
+     (7.0, 0.0, "7 ± 0"), (1.5e-7, 2e-8, "1.5e-07 ± 2e-08"), (0.0, 0.25, "0.00 ± 0.25")],
+)  # fmt: skip
+def test_digits_are_those_that_the_error_leaves(mean: float, spread: float, text: str) -> None:
+    assert str(Estimate(mean, None, spread, 2)) == text
+
+
+def test_latex_escapes_what_it_would_read(tmp_path: Path) -> None:
+    runs = [
+        make_run(tmp_path / str(i), {"model": name}, {}, [{"fd_x": 10.0 + 50 * i, "fd_se_x": 1.0}])
+        for i, name in enumerate(["a_b&%$#{}~^\\input{x}", "c"])
+    ]
+    (table,) = tables(grouped(runs))
+    assert table.latex().splitlines() == [
+        r"\begin{tabular}{llrrr}",
+        r"\toprule",
+        r"model & seeds & fd\_x & images & seconds \\",
+        r"\midrule",
+        r"a\_b\&\%\$\#\{\}\textasciitilde{}\textasciicircum{}\textbackslash{}input\{x\} & 1 & \textbf{10.0 $\pm$ 1.0} & 6,400 & 2 \\",
+        r"c & 1 & 60.0 $\pm$ 1.0 & 6,400 & 2 \\",
+        r"\midrule",
+        r"real images &  & 0.5 &  &  \\",
+        r"\bottomrule",
+        r"\end{tabular}",
+    ]
+
+
+def test_markdown_and_csv_hold_what_others_wrote_without_harm(tmp_path: Path) -> None:
+    runs = [
+        make_run(tmp_path / str(i), {"model": name}, {}, [{"fd": 1.0}])
+        for i, name in enumerate(["a|b", "=SUM(A1)\x1b[2J"])
+    ]
+    groups = grouped(runs)
+    assert "| a\\|b | 1 |" in tables(groups)[0].markdown()
+    write_csv(tmp_path / "x.csv", groups)
+    text = (tmp_path / "x.csv").read_text()
+    assert "\n'=SUM(A1)\\x1b[2J," in text
+
+
+def test_figures_of_gan_eval_stand_in_a_table_of_their_protocol(tmp_path: Path) -> None:
+    """Three seeds, each measured anew with 50,000 samples: a mean with its deviation."""
+    runs = []
+    for seed in range(3):
+        one = run(tmp_path / str(seed), [9, 5], seed=seed)
+        (one.path / "evaluations").mkdir()
+        row = {
+            "step": 200,
+            "images_seen": 12_800,
+            "metrics": {"fd": 2.0 + seed},
+            "protocol": {**PROTOCOL, "generated": 50_000},
+        }
+        (one.path / "evaluations" / "step_00000200_lenet.json").write_text(json.dumps(row))
+        runs.append(one)
+    trained, evaluated = tables(grouped(runs))
+    assert (trained.name, evaluated.name) == ("generated 100", "generated 50000")
+    assert str(evaluated.rows[0].figures["fd"]) == "3.0 ± 1.0"
+    assert evaluated.rows[0].notes == []
 
 
 def test_runs_without_evaluations_have_no_row(tmp_path: Path) -> None:

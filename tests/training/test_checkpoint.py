@@ -1,6 +1,9 @@
 from __future__ import annotations
 
+import contextlib
+import os
 import pickle
+import stat
 from pathlib import Path
 
 import pytest
@@ -78,3 +81,85 @@ def test_link_replaces(tmp_path: Path) -> None:
     checkpoint.link(tmp_path / "b.pt", tmp_path / "last.pt")
     (tmp_path / "b.pt").unlink()
     assert checkpoint.load(tmp_path / "last.pt")["step"] == 2
+
+
+@pytest.mark.parametrize("umask", [0o022, 0o002, 0o077])
+def test_the_umask_says_who_may_read(umask: int, tmp_path: Path) -> None:
+    before = os.umask(umask)
+    try:
+        checkpoint.save(tmp_path / "step_00000001.pt", {"step": 1})
+        checkpoint.publish(tmp_path / "step_00000001.pt", best=True)
+    finally:
+        os.umask(before)
+    for path in tmp_path.iterdir():
+        assert stat.S_IMODE(path.stat().st_mode) == 0o666 & ~umask, path.name
+
+
+def test_what_killed_writers_left_goes_and_nothing_else(tmp_path: Path) -> None:
+    lefts = [".step_00000001.pt.new", ".last.pt.new", ".best.pt.new", ".step_00000001.pt.k3_x9abc"]
+    others = [".hidden", "notes.txt", ".mine.pt.new", "step_00000001.pt"]
+    for name in (*lefts, *others):
+        (tmp_path / name).write_text("x")
+    checkpoint.save(tmp_path / "step_00000002.pt", {"step": 2})
+    assert sorted(path.name for path in tmp_path.iterdir()) == sorted([*others, "step_00000002.pt"])
+
+
+def test_a_planted_link_is_not_written_through(tmp_path: Path) -> None:
+    (tmp_path / "precious").write_text("x")
+    (tmp_path / ".last.pt.new").symlink_to("precious")
+    checkpoint.save(tmp_path / "last.pt", {"step": 1})
+    assert (tmp_path / "precious").read_text() == "x"
+
+
+class Killed(BaseException):
+    """Nothing may catch it, as nothing catches SIGKILL."""
+
+
+@pytest.mark.parametrize("operation", range(20))
+def test_no_kill_leaves_last_newer_than_best(
+    operation: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Killed at every file operation in turn, then done again from last.pt: best.pt is never behind."""
+
+    def both(step: int) -> None:
+        checkpoint.save(tmp_path / f"step_{step:08d}.pt", {"step": step})
+        checkpoint.publish(tmp_path / f"step_{step:08d}.pt", best=True)
+
+    both(1)
+    left = [operation]
+    for name in ("link", "replace", "unlink", "fsync"):
+        real = getattr(os, name)
+
+        def counted(*arguments: object, real: object = real, **options: object) -> object:
+            left[0] -= 1
+            if left[0] < 0:
+                raise Killed
+            return real(*arguments, **options)  # type: ignore[operator]
+
+        monkeypatch.setattr(os, name, counted)
+    with contextlib.suppress(Killed):
+        both(2)
+    monkeypatch.undo()
+    last, best = (checkpoint.load(tmp_path / name)["step"] for name in ("last.pt", "best.pt"))
+    assert best >= last
+    if last < 2:
+        both(2)
+    assert {path.name for path in tmp_path.iterdir()} == {
+        "step_00000001.pt", "step_00000002.pt", "last.pt", "best.pt",
+    }  # fmt: skip
+    assert checkpoint.load(tmp_path / "best.pt")["step"] == 2
+
+
+def test_a_folder_that_may_not_be_written_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    checkpoint.save(tmp_path / "a.pt", {"step": 1})
+
+    def refuse(*arguments: object) -> None:
+        raise OSError(30, "Read-only file system")
+
+    monkeypatch.setattr(os, "replace", refuse)
+    said = "b.pt could not be written: the file system can only be read"
+    with pytest.raises(RunError, match=said):
+        checkpoint.save(tmp_path / "b.pt", {"step": 2})
+    with pytest.raises(RunError, match=said):
+        checkpoint.link(tmp_path / "a.pt", tmp_path / "b.pt")
+    assert [path.name for path in tmp_path.iterdir()] == ["a.pt"]

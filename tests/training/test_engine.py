@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import math
 from dataclasses import dataclass
 from pathlib import Path
@@ -257,6 +258,22 @@ def test_bf16_keeps_weights_and_scores_in_float32(compose: Any, tmp_path: Path) 
         assert all(p.dtype is torch.float32 for p in network.parameters())
     with run.config.gpu.autocast(run.device):
         assert run.networks["discriminator"](torch.zeros(2, 1, 32, 32)).dtype is torch.float32
+
+
+def test_a_run_goes_on_in_another_memory_format(compose: Any, tmp_path: Path) -> None:
+    runs = {}
+    for setting in (True, False):
+        config, record = compose("model=sngan", f"gpu.channels_last={setting}")
+        runs[setting] = Run(config, tmp_path / str(setting), record)
+    for _ in range(2):
+        runs[True].engine.iterate()
+    runs[False].engine.load_state_dict(copy.deepcopy(runs[True].engine.state_dict()))
+    runs[False].loader.load_state_dict(runs[True].loader.state_dict())
+    for run in runs.values():
+        run.engine.iterate()
+    for name, network in runs[True].networks.items():
+        for one, other in zip(network.parameters(), runs[False].networks[name].parameters(), strict=True):
+            torch.testing.assert_close(one, other, rtol=1e-4, atol=1e-6)
 
 
 @pytest.mark.processors

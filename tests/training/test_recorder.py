@@ -6,8 +6,10 @@ from pathlib import Path
 
 import pytest
 import torch
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from gan_experiments.training.recorder import (
+    Recorder,
     clock,
     columns_of,
     flatten,
@@ -59,3 +61,25 @@ def test_panels_stand_side_by_side_in_a_near_square(count: int, across: int) -> 
     assert grid.shape == (3, rows * 5 + 1, 2 * across * 5 + 1)
     assert grid[:, 1:5, 1:5].max() == 0
     assert grid[:, 1:5, 6:10].min() == 1
+
+
+def recorded(folder: Path, start: int, last: int) -> None:
+    """An attempt at a run from the step after `start` to `last`, with an evaluation at each."""
+    recorder = Recorder(folder, start, {"config": {"a": 1}, "choices": {}})
+    for step in range(start + 1, last + 1):
+        recorder.scalars(step, {"loss/generator": float(step)})
+        recorder.evaluation({"step": step, "metrics": {"fd": float(step)}})
+    recorder.close()
+
+
+@pytest.mark.parametrize("start", [0, 1, 3])
+def test_an_attempt_that_begins_again_leaves_one_line_a_step(start: int, tmp_path: Path) -> None:
+    recorded(tmp_path, 0, 3)
+    with (tmp_path / "metrics.jsonl").open("a") as file:
+        file.write('{"step": 4, "met')  # killed while it wrote
+    recorded(tmp_path, start, 6)
+    lines = (tmp_path / "metrics.jsonl").read_text().splitlines()
+    assert [json.loads(line)["step"] for line in lines] == [1, 2, 3, 4, 5, 6]
+    events = EventAccumulator(str(tmp_path))
+    events.Reload()
+    assert sorted(event.step for event in events.Scalars("loss/generator")) == [1, 2, 3, 4, 5, 6]

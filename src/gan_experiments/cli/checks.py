@@ -171,8 +171,9 @@ class Checking:
 
 
 def _check_components(cfg: DictConfig) -> None:
+    whole = {field.name for field in dataclasses.fields(Config)}  # the other groups are parts of these
     for group in components.PACKAGES:
-        if group in ("config", "head", "penalty") or OmegaConf.is_missing(cfg, group):
+        if group not in whole or OmegaConf.is_missing(cfg, group):
             continue
         if cfg.get(group) is None:
             raise UserError(

@@ -106,7 +106,14 @@ def _prepare(name: str, settings: list[str], root: Path) -> None:
             print(f"  translated from: {len(images.sources)} images of {_dims(images.sources)}")
         if images.labels is not None:
             counts = np.bincount(images.labels, minlength=data.num_classes)
-            print("  per class: " + ", ".join(map(str, counts)))
+            names = images.class_names or ("",) * len(counts)
+            print(
+                "  per class: "
+                + ", ".join(
+                    f"{name}: {count}" if name else f"{count}"
+                    for name, count in zip(names, counts, strict=True)
+                )
+            )
 
 
 def _dims(images: Pixels) -> str:

@@ -3,16 +3,24 @@
 from __future__ import annotations
 
 import argparse
+import os
 import shutil
 import sys
+from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from gan_experiments.cli.command import command
-from gan_experiments.errors import UserError
+from gan_experiments.cli.command import Parser, command
+from gan_experiments.errors import UserError, writing
+from gan_experiments.reports.text import plain
+from gan_experiments.runs import RunFolder, runs_below
+
+if TYPE_CHECKING:
+    from gan_experiments.reports import Table
 
 
 def parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog="gan-report",
         description="Compares runs: a table with means and spreads over seeds, and one self-contained HTML page "
         "with the table, curves over training and samples.",
@@ -21,7 +29,27 @@ def parser() -> argparse.ArgumentParser:
         "folders", type=Path, nargs="+", help="runs, sweeps, or folders with any number of them below"
     )
     parser.add_argument("--output", type=Path, help="the page (default: report.html in the first folder)")
-    parser.add_argument("--markdown", action="store_true", help="print the table as Markdown")
+    parser.add_argument(
+        "--best",
+        action="store_true",
+        help="print each run's best evaluation, not its last (the page has both)",
+    )
+    parser.add_argument(
+        "--budget",
+        action="store_true",
+        help="print the best figure that so many runs can be expected to reach",
+    )
+    formats = parser.add_mutually_exclusive_group()
+    formats.add_argument("--markdown", action="store_true", help="print the table as Markdown")
+    formats.add_argument("--latex", action="store_true", help="print the table as LaTeX (package booktabs)")
+    parser.add_argument(
+        "--watch",
+        type=int,
+        nargs="?",
+        const=8686,
+        metavar="PORT",
+        help="serve the page on this machine alone, anew as runs go on (default port: %(const)s)",
+    )
     return parser
 
 
@@ -31,39 +59,62 @@ def main() -> int:
 
 def run() -> None:
     arguments = parser().parse_args()
+    sys.stdout.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
     from gan_experiments.reports import grouped, tables
     from gan_experiments.reports.page import page
-    from gan_experiments.reports.table import Table, aligned, write_csv
-    from gan_experiments.runs import runs_below
+    from gan_experiments.reports.table import write_csv
+    from gan_experiments.reports.text import cut
 
     for folder in arguments.folders:
         if not folder.is_dir():
-            raise UserError(f"{folder}: there is no such folder")
-    found = {run.path.resolve(): run for folder in arguments.folders for run in runs_below(folder)}
-    if not found:
-        names = ", ".join(map(str, arguments.folders))
-        raise UserError(f"{names}: no run here or below; gan-train leaves its runs in outputs")
-    groups = grouped(found.values())
-    made = tables(groups)
-    width = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
+            raise UserError(f"{plain(str(folder))}: there is no such folder")
+    if arguments.watch is not None:
+        from gan_experiments.reports.watch import watch
 
-    def narrowed(table: Table) -> str:
-        """Figures that do not fit the terminal are left to the page."""
+        return watch(arguments.folders, arguments.watch)
+    found = runs_of(arguments.folders)
+    groups = grouped(found)
+    final, best = tables(groups), tables(groups, "best")
+    _print(best if arguments.best else final, arguments)
+    for one in found:
+        if one.status != "finished":
+            error = f": {cut(one.error, 200)}" if one.error else ""
+            print(plain(f"{one.status}: {one.path}{error}"))
+    output: Path = arguments.output or arguments.folders[0] / "report.html"
+    with writing(output):
+        output.parent.mkdir(parents=True, exist_ok=True)
+        output.write_text(page(arguments.folders, groups, final, best), encoding="utf-8")
+    with writing(output.with_suffix(".csv")):
+        write_csv(output.with_suffix(".csv"), groups)
+    print(plain(f"Report: {output}"))
+
+
+def runs_of(folders: Sequence[Path]) -> list[RunFolder]:
+    """The runs in these folders and below; raises UserError where there is none."""
+    found = {Path(os.path.realpath(run.path)): run for folder in folders for run in runs_below(folder)}
+    if not found:
+        names = plain(", ".join(map(str, folders)))
+        raise UserError(f"{names}: no run here or below; gan-train leaves its runs in outputs")
+    return list(found.values())
+
+
+def _print(made: list[Table], arguments: argparse.Namespace) -> None:
+    from gan_experiments.reports.budget import budget_cells, pools
+    from gan_experiments.reports.table import aligned
+
+    width = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
+    for table in made:
+        if arguments.markdown or arguments.latex:
+            print((table.markdown() if arguments.markdown else table.latex()) + "\n")
+            continue
         lines = table.cells(mark="*")
         while width is not None and len(lines[0]) > 3 and max(map(len, aligned(lines).splitlines())) > width:
-            lines = [line[:-1] for line in lines]
-        return aligned(lines)
-
-    for table in made:
-        print((table.markdown() if arguments.markdown else narrowed(table)) + "\n")
-    for run in found.values():
-        if run.status != "finished":
-            print(f"{run.status}: {run.path}")
-    output = arguments.output or arguments.folders[0] / "report.html"
-    output.parent.mkdir(parents=True, exist_ok=True)
-    output.write_text(page(str(arguments.folders[0]), groups, made), encoding="utf-8")
-    write_csv(output.with_suffix(".csv"), groups)
-    print(f"Report: {output}")
+            lines = [line[:-1] for line in lines]  # figures that do not fit are left to the page
+        if table.name:
+            print(table.name)
+        print(aligned(lines) + "\n")
+        if arguments.budget and (found := pools(table)):
+            print(f"expected best {table.primary} against budget\n{aligned(budget_cells(found))}\n")
 
 
 if __name__ == "__main__":

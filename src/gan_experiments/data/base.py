@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import os
-from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -30,6 +28,7 @@ class ImageSet:
     `images`: uint8 (n, c, h, w), in memory or mapped from the cache; not to be written to. `labels`: int64 (n,),
     or None. `sources`: the images of the domain translated from, uint8 (m, c, h, w), or None; `paired`: row for
     row the partners of `images`. `crop`: training takes squares of this size from random places; None: everything.
+    `class_names`: what the labels mean, or None.
     """
 
     images: Pixels
@@ -37,6 +36,7 @@ class ImageSet:
     sources: Pixels | None = None
     paired: bool = field(default=False, kw_only=True)
     crop: int | None = field(default=None, kw_only=True)
+    class_names: tuple[str, ...] | None = field(default=None, kw_only=True)
 
     def __len__(self) -> int:
         return len(self.images)
@@ -64,22 +64,16 @@ class ImageSet:
 
 def _digest(array: NDArray[Any]) -> str:
     """sha256 of one array; that of a whole mapped file is remembered in a file beside it."""
-    note = None
-    if isinstance(array, np.memmap) and array.filename is not None:
-        file = Path(array.filename)
-        if array.flags.c_contiguous and array.offset + array.nbytes == file.stat().st_size:
-            note = file.with_suffix(".sha256")
-            if note.is_file():
-                return note.read_text().strip()
-    sha = hashlib.sha256(f"{array.dtype.str}{array.shape}".encode())
-    for start in range(0, len(array), 4096):
-        sha.update(np.ascontiguousarray(array[start : start + 4096]).data)
-    if note is not None:
-        partial = note.with_suffix(f".{os.getpid()}.part")
-        with suppress(OSError):  # a cache that somebody else made cannot be written to
-            partial.write_text(sha.hexdigest() + "\n")
-            partial.replace(note)
-    return sha.hexdigest()
+    if not isinstance(array, np.memmap) or array.filename is None:
+        return cache.digest(array)
+    file = Path(array.filename)
+    if not array.flags.c_contiguous or array.offset + array.nbytes != file.stat().st_size:
+        return cache.digest(array)
+    if (note := cache.note(file)).is_file():
+        return note.read_text().partition(" ")[0].strip()
+    digest = cache.digest(array)
+    cache.write_note(file, digest)
+    return digest
 
 
 @dataclass
@@ -146,7 +140,7 @@ class Data:
         if not len(images):
             raise UserError(f"data={name} has no images in its split '{split}'")
         if self.num_classes == 0:
-            images.labels = None
+            images.labels = images.class_names = None
         elif images.labels is None:
             raise UserError(f"data={name} has no labels here; set data.num_classes=0")
         elif not 0 <= images.labels.min() <= images.labels.max() < self.num_classes:
@@ -196,7 +190,7 @@ class Data:
         ]
         for remote in self.remotes:
             file = self.find(remote.name, root)
-            if file and (wrong := download.mismatch(file, remote.md5)):
+            if file and file.name == remote.name and (wrong := download.mismatch(file, remote.md5)):
                 problems.append(wrong)
         unpacked = self.find(self.unpacked, root) if self.unpacked else None
         for name, md5 in self.contents().items() if unpacked else ():

@@ -51,4 +51,5 @@ class Cifar10(Data):
         except RuntimeError as error:
             raise UserError(f"{folder} is damaged; `gan-data check cifar10` says where") from error
         images = np.ascontiguousarray(data.data.transpose(0, 3, 1, 2))
-        return ImageSet(to_channels(images, self.channels), np.asarray(data.targets, np.int64))
+        labels = np.asarray(data.targets, np.int64)
+        return ImageSet(to_channels(images, self.channels), labels, class_names=tuple(data.classes))

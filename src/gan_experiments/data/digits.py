@@ -37,4 +37,8 @@ class Digits(Data):
         grey = torch.from_numpy(values[order].reshape(-1, 1, 8, 8)) * (255 / 16)
         grey = F.interpolate(grey, size=(self.image_size, self.image_size), mode="bilinear")
         images = grey.round().to(torch.uint8).numpy()
-        return ImageSet(to_channels(images, self.channels), labels[order].astype(np.int64))
+        return ImageSet(
+            to_channels(images, self.channels),
+            labels[order].astype(np.int64),
+            class_names=tuple("0123456789"),
+        )

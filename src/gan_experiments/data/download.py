@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import http.client
+import re
 import ssl
 import time
 import urllib.error
@@ -15,6 +16,7 @@ from gan_experiments.errors import UserError
 
 ATTEMPTS = 3  # in vain, one after the other
 PAUSE = 1.0  # seconds between them
+PATIENCE = 60.0  # seconds that a server may ask to wait
 TIMEOUT = 30.0  # seconds without a byte
 BLOCK = 1 << 18
 
@@ -46,7 +48,7 @@ def fetch(remote: Remote, folder: Path) -> Path:
             if not target.is_file():  # else another process was faster
                 _fetch(remote, target)
     except OSError as error:
-        raise UserError(f"{remote.name} cannot be written to {folder}: {error}") from error
+        raise UserError(f"{remote.name} cannot be written to {folder}: {files.reason(error)}") from error
     return target
 
 
@@ -57,11 +59,9 @@ def _fetch(remote: Remote, target: Path) -> None:
     for url in remote.urls:
         try:
             _transfer(url, part)
-            if remote.md5 and (found := files.digest(part, "md5")) != remote.md5:
+            if bad := _wrong(part, remote):
                 part.unlink()
-                raise BrokenTransferError(
-                    f"wrong checksum: md5 {found} instead of {remote.md5}; the bad file was deleted"
-                )
+                raise BrokenTransferError(f"{bad}; the bad file was deleted")
         except BrokenTransferError as error:
             failures.append(f"  {url}: {error}")
             continue
@@ -78,6 +78,14 @@ def _fetch(remote: Remote, target: Path) -> None:
         f"{remote.name} could not be downloaded:\n" + "\n".join(failures) + kept + f"\n"
         f"Or put the file there by hand: {target}"
     )
+
+
+def _wrong(part: Path, remote: Remote) -> str:
+    """Why what arrived is not the file, or an empty string."""
+    if remote.md5 is None:
+        return files.unsound(part, remote.name)
+    found = files.digest(part, "md5")
+    return "" if found == remote.md5 else f"wrong checksum: md5 {found} instead of {remote.md5}"
 
 
 def mismatch(file: Path, md5: str | None) -> str:
@@ -100,7 +108,7 @@ def _transfer(url: str, part: Path) -> None:
     """Bring `part` to the full length of `url`; every attempt goes on where the last one ended."""
     in_vain = 0
     while True:
-        before = part.stat().st_size if part.exists() else 0
+        before, pause = part.stat().st_size if part.exists() else 0, PAUSE
         try:
             return _attempt(url, part, before)
         except urllib.error.HTTPError as error:
@@ -109,17 +117,25 @@ def _transfer(url: str, part: Path) -> None:
                     return None  # it was complete
                 part.unlink()  # longer than the file: not a part of it
                 continue
-            raise BrokenTransferError(f"HTTP status {error.code} ({error.reason})") from error
+            reason = f"HTTP status {error.code} ({error.reason})"
+            if error.code != http.client.TOO_MANY_REQUESTS and error.code < 500:
+                raise BrokenTransferError(reason) from error
+            pause = _asked(error.headers.get("Retry-After"))
         except urllib.error.URLError as error:
             raise BrokenTransferError(f"no connection ({error.reason})") from error
         except (http.client.HTTPException, ConnectionError, TimeoutError, ssl.SSLError) as error:
-            reason = str(error) or type(error).__name__
+            reason = f"the connection broke off: {error or type(error).__name__}"
         except BrokenTransferError as error:
-            reason = str(error)
+            reason = f"the connection broke off: {error}"
         in_vain = 0 if part.exists() and part.stat().st_size > before else in_vain + 1
         if in_vain == ATTEMPTS:
-            raise BrokenTransferError(f"the connection broke off: {reason}")
-        time.sleep(PAUSE)
+            raise BrokenTransferError(reason)
+        time.sleep(pause)
+
+
+def _asked(retry_after: str | None) -> float:
+    """The seconds to wait that a server asks for, within reason."""
+    return min(float(retry_after), PATIENCE) if retry_after and retry_after.isdecimal() else PAUSE
 
 
 def _attempt(url: str, part: Path, start: int) -> None:
@@ -131,8 +147,14 @@ def _attempt(url: str, part: Path, start: int) -> None:
     with urllib.request.urlopen(urllib.request.Request(url, headers=headers), timeout=TIMEOUT) as reply:
         if reply.status != http.client.PARTIAL_CONTENT:
             start = 0  # the server does not know Range and sends everything
-        length = reply.headers.get("Content-Length")
-        total = start + int(length) if length else None
+        total = start + reply.length if reply.length is not None else None
+        if reply.status == http.client.PARTIAL_CONTENT:
+            sent = re.fullmatch(r"bytes (\d+)-\d+/(\d+|\*)", reply.headers.get("Content-Range", "").strip())
+            if sent is None or int(sent[1]) != start:
+                part.unlink()  # to begin with the first byte
+                raise BrokenTransferError(f"the server sent other bytes than those from {start} on")
+            if sent[2] != "*":
+                total = int(sent[2])
         with (
             open(part, "ab" if start else "wb") as out,
             tqdm(total=total, initial=start, unit="B", unit_scale=True, desc=part.stem, disable=None) as bar,

@@ -11,6 +11,18 @@ from gan_experiments.data.mnist import Mnist, idx_remotes
 class FashionMnist(Mnist):
     """70,000 grey pictures of clothes, 28x28 (Xiao et al. 2017); at 32 pixels they get a black margin."""
 
+    class_names = (
+        "t-shirt",
+        "trouser",
+        "pullover",
+        "dress",
+        "coat",
+        "sandal",
+        "shirt",
+        "sneaker",
+        "bag",
+        "ankle boot",
+    )
     folders = ("FashionMNIST/raw", "fashion_mnist")
     remotes = idx_remotes(
         ("http://fashion-mnist.s3-website.eu-central-1.amazonaws.com/",),

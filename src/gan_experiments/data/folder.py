@@ -10,16 +10,17 @@ import numpy as np
 from omegaconf import MISSING
 
 from gan_experiments.data import pictures
-from gan_experiments.data.base import Data, ImageSet
+from gan_experiments.data.base import ImageSet
+from gan_experiments.data.picture_folders import PictureFolders
 from gan_experiments.errors import UserError
 
 
 @dataclass
-class Folder(Data):
+class Folder(PictureFolders):
     """Every image below `path`: its middle square (`crop` pixels wide; null: as large as fits), resized.
 
     `test_path`: the same for the test split, if there is one. With `num_classes` > 0 the folders directly in
-    `path`, in order of name, are the classes.
+    `path` are the classes, in order of name, or of number where all are numbers.
     """
 
     path: str = MISSING
@@ -31,18 +32,21 @@ class Folder(Data):
 
     def read(self, split: str, root: Path) -> ImageSet:
         folder = self._folder(split)
-        files = pictures.under(folder)
-        images = pictures.decode_files(f"folder-{folder.name}", root, files, self._fit())
-        if not self.num_classes:
-            return ImageSet(images)
-        classes = sorted({file.relative_to(folder).parts[0] for file in files if file.parent != folder})
-        if len(classes) != self.num_classes or any(file.parent == folder for file in files):
+        found = pictures.looked_through(folder)
+        classes = found.classes() if self.num_classes else []
+        found.tell(classes)
+        loose = sum(file.parent == folder for file in found.files)
+        if self.num_classes and (len(classes) != self.num_classes or loose):
             raise UserError(
                 f"data.num_classes={self.num_classes} needs all images of {folder} in as many folders, "
                 f"one for each class; it has {len(classes)} folders with images"
+                + (f" and {loose} images outside them" if loose else "")
             )
-        labels = [classes.index(file.relative_to(folder).parts[0]) for file in files]
-        return ImageSet(images, np.array(labels, np.int64))
+        images = pictures.decode_files(f"folder-{folder.name}", root, found.files, self._fit())
+        if not classes:
+            return ImageSet(images)
+        labels = [classes.index(file.relative_to(folder).parts[0]) for file in found.files]
+        return ImageSet(images, np.array(labels, np.int64), class_names=tuple(classes))
 
     def check_splits(self, root: Path) -> list[str]:
         unreadable = [
@@ -56,4 +60,6 @@ class Folder(Data):
         return Path((self.path if split == "train" else self.test_path) or "").expanduser()
 
     def _fit(self) -> pictures.Fit:
-        return pictures.Fit(self.channels, self.image_size, self.crop)
+        return pictures.Fit(
+            self.channels, self.image_size, self.crop, background=self.background, scale=self.scale
+        )

@@ -48,6 +48,7 @@ class Loader:
                 f"train.batch_size={batch_size} cannot be divided among {parallel.world_size()} devices"
             )
         device = torch.device(device)
+        self.image_set = image_set
         self.labels = None if image_set.labels is None else torch.from_numpy(image_set.labels).to(device)
         arrays = [array for array in (image_set.images, image_set.sources) if array is not None]
         groups = [arrays] if image_set.paired else [[array] for array in arrays]
@@ -68,10 +69,16 @@ class Loader:
 
     def state_dict(self) -> State:
         """The position in the stream of batches; only tensors and integers."""
-        return {name: stream.state_dict() for name, stream in zip(STREAMS, self.streams, strict=False)}
+        streams = {name: stream.state_dict() for name, stream in zip(STREAMS, self.streams, strict=False)}
+        return {**streams, "digest": self.image_set.digest}
 
     def load_state_dict(self, state: State) -> None:
-        """Go on exactly where the loader that gave `state` stood."""
+        """Go on exactly where the loader that gave `state` stood; raises UserError, before anything is changed,
+        where that had other data."""
+        for name, stream in zip(STREAMS, self.streams, strict=False):
+            stream.check(state[name])
+        if state.get("digest", self.image_set.digest) != self.image_set.digest:
+            raise UserError("the data is not that of the run to be resumed: as many images, but others")
         for name, stream in zip(STREAMS, self.streams, strict=False):
             stream.load_state_dict(state[name])
 
@@ -114,10 +121,6 @@ class _Order:
         return {"generator": self.epoch, "position": self.position, "count": self.count}
 
     def load_state_dict(self, state: State) -> None:
-        if state["count"] != self.count:
-            raise UserError(
-                f"the data is not that of the run to be resumed: {self.count} images instead of {state['count']}"
-            )
         self.generator.set_state(state["generator"].cpu())
         self._shuffle()
         self.position = int(state["position"])
@@ -188,6 +191,14 @@ class _Stream:
 
     def state_dict(self) -> State:
         return self.position if self.worker else self.order.state_dict()
+
+    def check(self, state: State) -> None:
+        """Raise UserError where `state` is that of another number of images."""
+        if state["count"] != self.order.count:
+            raise UserError(
+                "the data is not that of the run to be resumed: "
+                f"{self.order.count} images instead of {state['count']}"
+            )
 
     def load_state_dict(self, state: State) -> None:
         self.ahead.clear()

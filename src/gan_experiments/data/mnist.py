@@ -7,6 +7,7 @@ import math
 import zlib
 from dataclasses import dataclass
 from pathlib import Path
+from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -45,6 +46,7 @@ def idx_remotes(mirrors: tuple[str, ...], *md5s: str) -> tuple[Remote, ...]:
 class Mnist(Data):
     """70,000 handwritten digits of 28x28 pixels (LeCun et al. 1998); at 32 pixels they get a black margin."""
 
+    class_names: ClassVar[tuple[str, ...]] = tuple("0123456789")
     folders = ("MNIST/raw", "mnist")
     remotes = idx_remotes(
         ("https://ossci-datasets.s3.amazonaws.com/mnist/", "http://yann.lecun.com/exdb/mnist/"),
@@ -65,6 +67,16 @@ class Mnist(Data):
     def find(cls, name: str, root: Path) -> Path | None:
         return super().find(name, root) or super().find(name.removesuffix(".gz"), root)
 
+    def check_splits(self, root: Path) -> list[str]:
+        # The checksums are those of the packed files; of files unpacked by hand the counts must do.
+        problems = super().check_splits(root)
+        for split, count in {"train": 60_000, "test": 10_000}.items() if not problems else ():
+            if (there := len(self.load(split, root))) != count:
+                problems.append(
+                    f"data={self.option}: {there} images in its split '{split}' instead of {count}"
+                )
+        return problems
+
     def read(self, split: str, root: Path) -> ImageSet:
         prefix = "train" if split == "train" else "t10k"
         images, labels = (
@@ -77,4 +89,6 @@ class Mnist(Data):
             )
         margin = (self.image_size - 28) // 2
         images = np.pad(images, ((0, 0), (margin, margin), (margin, margin)))[:, None]
-        return ImageSet(to_channels(images, self.channels), labels.astype(np.int64))
+        return ImageSet(
+            to_channels(images, self.channels), labels.astype(np.int64), class_names=self.class_names
+        )

@@ -10,6 +10,7 @@ from omegaconf import MISSING
 
 from gan_experiments.data import pictures
 from gan_experiments.data.download import Remote
+from gan_experiments.data.scan import Scan
 from gan_experiments.data.two_domains import Domain, TwoDomains
 from gan_experiments.errors import UserError
 
@@ -22,13 +23,10 @@ class Pairs(TwoDomains):
     paired = True
 
     def split_domains(self, split: str, root: Path) -> tuple[Domain, Domain]:
-        folder = self._folder(split, root)
-        files = pictures.under(folder)
-        return Domain(f"{folder.name}-left", files, "left"), Domain(f"{folder.name}-right", files, "right")
-
-    def _folder(self, split: str, root: Path) -> Path:
         home = self.home(root)
-        return home / ("val" if split == "test" and not (home / "test").is_dir() else split)
+        folder = "val" if split == "test" and not (home / "test").is_dir() else split
+        found = pictures.looked_through(home / folder)
+        return Domain(found, found.files, "left"), Domain(found, found.files, "right")
 
 
 def _remotes(name: str) -> tuple[Remote, ...]:
@@ -101,7 +99,8 @@ class PairedFolders(Pairs):
 
 def _partners(first: Path, second: Path) -> tuple[Domain, Domain]:
     """Two folders in the order of their common names; raises UserError naming files without a partner."""
-    mine, theirs = _by_name(first), _by_name(second)
+    scans = [pictures.looked_through(folder) for folder in (first, second)]
+    mine, theirs = (_by_name(found) for found in scans)
     for here, there, folder in ((mine, theirs, second), (theirs, mine, first)):
         if alone := [file for name, file in here.items() if name not in there]:
             more = f" (nor have {len(alone) - 1} others)" if len(alone) > 1 else ""
@@ -114,17 +113,18 @@ def _partners(first: Path, second: Path) -> tuple[Domain, Domain]:
                 "so no crop shows the same part of both"
             )
     order = sorted(mine)
-    return (
-        Domain(first.name, [mine[name] for name in order]),
-        Domain(second.name, [theirs[name] for name in order]),
+    a, b = (
+        Domain(found, [files[name] for name in order])
+        for found, files in zip(scans, (mine, theirs), strict=True)
     )
+    return a, b
 
 
-def _by_name(folder: Path) -> dict[str, Path]:
-    """The pictures below a folder by their path in it without the suffix."""
+def _by_name(found: Scan) -> dict[str, Path]:
+    """The pictures of a folder by their path in it without the suffix."""
     files: dict[str, Path] = {}
-    for file in pictures.under(folder):
-        name = str(file.relative_to(folder).with_suffix(""))
+    for file in found.files:
+        name = str(file.relative_to(found.folder).with_suffix(""))
         if name in files:
             raise UserError(f"{files[name]} and {file} have one name, so their partner is not known")
         files[name] = file

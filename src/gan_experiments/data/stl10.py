@@ -16,6 +16,7 @@ from gan_experiments.data.transforms import Pixels, resize, to_channels
 from gan_experiments.errors import UserError, did_you_mean
 
 IMAGE = (3, 96, 96)
+CLASSES = ("airplane", "bird", "car", "cat", "deer", "dog", "horse", "monkey", "ship", "truck")
 PARTS = {
     "train": ("train",),
     "unlabeled": ("unlabeled",),
@@ -75,9 +76,8 @@ class Stl10(Data):
 
         transform = {"channels": self.channels, "size": self.image_size}
         images = cache.cached(f"stl10-{chosen}", root, sources, transform, decode)
-        return ImageSet(
-            images, None if "unlabeled" in chosen else self._labels(folder / f"{chosen}_y.bin", len(images))
-        )
+        labels = None if "unlabeled" in chosen else self._labels(folder / f"{chosen}_y.bin", len(images))
+        return ImageSet(images, labels, class_names=CLASSES)
 
     def _fit(self, images: Pixels) -> Pixels:
         upright = images.transpose(0, 1, 3, 2)  # the file's columns come first

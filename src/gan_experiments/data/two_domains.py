@@ -7,22 +7,24 @@ from pathlib import Path
 from typing import ClassVar, Optional
 
 from gan_experiments.data import pictures
-from gan_experiments.data.base import Data, ImageSet
+from gan_experiments.data.base import ImageSet
+from gan_experiments.data.picture_folders import PictureFolders
+from gan_experiments.data.scan import Scan
 from gan_experiments.errors import UserError
 from gan_experiments.types import ImageShape
 
 
 @dataclass(frozen=True)
 class Domain:
-    """The pictures of one domain in one split: files, or one `half` ("left", "right") of each."""
+    """The pictures of one domain in one split: files of a folder, or one `half` ("left", "right") of each."""
 
-    name: str
+    found: Scan
     files: list[Path]
     half: str | None = None
 
 
 @dataclass
-class TwoDomains(Data):
+class TwoDomains(PictureFolders):
     """Images of domain A to be translated into images of domain B, or with `reverse` from B to A.
 
     The middle square of each picture is taken. Training takes random crops of `image_size` from squares resized to
@@ -62,14 +64,16 @@ class TwoDomains(Data):
 
     def split_domains(self, split: str, root: Path) -> tuple[Domain, Domain]:
         """Domains A and B: here the folders trainA, trainB, testA and testB (Zhu et al. 2017)."""
-        folders = (self.home(root) / f"{split}{letter}" for letter in "AB")
-        first, second = (Domain(folder.name, pictures.under(folder)) for folder in folders)
-        return first, second
+        first, second = (pictures.looked_through(self.home(root) / f"{split}{letter}") for letter in "AB")
+        return Domain(first, first.files), Domain(second, second.files)
 
     def read(self, split: str, root: Path) -> ImageSet:
+        parts = self._fits(split, root)
+        for found in {domain.found.folder: domain.found for domain, _ in parts}.values():
+            found.tell()
         sources, images = (
-            pictures.decode_files(f"{self.option}-{domain.name}", root, domain.files, fit)
-            for domain, fit in self._fits(split, root)
+            pictures.decode_files(f"{self.option}-{domain.found.folder.name}", root, domain.files, fit)
+            for domain, fit in parts
         )
         crop = self.image_size if images.shape[-1] > self.image_size else None
         return ImageSet(images, sources=sources, paired=self.paired, crop=crop)
@@ -97,7 +101,8 @@ class TwoDomains(Data):
         sources, images = self.split_domains(split, root)
         if self.reverse:
             sources, images = images, sources
+        channels = self.source_channels or self.channels, self.channels
         return [
-            (sources, pictures.Fit(self.source_channels or self.channels, size, half=sources.half)),
-            (images, pictures.Fit(self.channels, size, half=images.half)),
+            (domain, pictures.Fit(c, size, None, domain.half, self.background, self.scale))
+            for c, domain in zip(channels, (sources, images), strict=True)
         ]

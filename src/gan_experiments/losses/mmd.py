@@ -7,22 +7,27 @@ from collections.abc import Callable, Sequence
 import torch
 from torch import Tensor
 
+from gan_experiments.losses.precision import in_float32
+
 Kernel = Callable[[Tensor, Tensor], Tensor]
 """Vectors (n, d) and (m, d) to the values k(x_i, y_j), (n, m)."""
 
 
+@in_float32
 def gaussian(x: Tensor, y: Tensor, bandwidths: Sequence[float]) -> Tensor:
     """Sum over bandwidths s of exp(-|x - y|^2 / (2 s^2)) (Li et al. 2017)."""
     distances = squared_distances(x, y)
     return torch.stack([(-distances / (2 * s**2)).exp() for s in bandwidths]).sum(0)
 
 
+@in_float32
 def rational_quadratic(x: Tensor, y: Tensor, alphas: Sequence[float]) -> Tensor:
     """<x, y> + sum over a of (1 + |x - y|^2 / (2 a))^(-a): rq* of Binkowski et al. 2018."""
     distances = squared_distances(x, y)
     return x @ y.T + torch.stack([(-a * (distances / (2 * a)).log1p()).exp() for a in alphas]).sum(0)
 
 
+@in_float32
 def squared_distances(x: Tensor, y: Tensor) -> Tensor:
     """|x_i - y_j|^2, (n, m), never negative."""
     squares = x.square().sum(1, keepdim=True) + y.square().sum(1)

@@ -7,7 +7,7 @@ import math
 import torch
 from torch import Tensor
 
-from gan_experiments.networks.layers import at_least_float32, full_precision
+from gan_experiments.losses.precision import in_float32
 
 EPSILON = 1e-12  # keeps the bandwidth of equally distant points above 0
 LOG_ZERO = -1e30  # finite, so that the diagonal has a gradient, 0, and not NaN
@@ -29,12 +29,12 @@ def similarities(points: Tensor) -> Tensor:
     return torch.logaddexp(conditional, conditional.T) - math.log(2 * n)
 
 
+@in_float32
 def squared_distances(points: Tensor) -> Tensor:
     """|x_i - x_j|^2 of points (n, d), shape (n, n), without a tensor of n x n x d."""
-    with full_precision(points):
-        points = at_least_float32(points - points.mean(0))  # small norms lose less
-        norms = points.square().sum(1)
-        return (norms[:, None] + norms[None] - 2 * points @ points.T).clamp(min=0)
+    points = points - points.mean(0)  # small norms lose less
+    norms = points.square().sum(1)
+    return (norms[:, None] + norms[None] - 2 * points @ points.T).clamp(min=0)
 
 
 def neighbour_divergence(codes: Tensor, images: Tensor) -> Tensor:

@@ -6,9 +6,11 @@ from torch import Tensor
 from torch.nn.functional import normalize
 
 from gan_experiments import parallel
+from gan_experiments.losses.precision import in_float32
 from gan_experiments.noise import Noise
 
 
+@in_float32
 def sliced_wasserstein2(x: Tensor, y: Tensor, directions: Tensor) -> Tensor:
     """SW2^2 of two samples (n, d): the mean over unit `directions` (k, d) of the squared W2 of their projections.
 

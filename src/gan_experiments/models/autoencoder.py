@@ -13,6 +13,8 @@ from gan_experiments.types import Inputs
 class Encoding(LatentModel):
     """A method with an encoder E, from images to latents, beside its generator G."""
 
+    standing = ("generator",)  # it decodes codes as well
+
     def averaged(self) -> tuple[str, ...]:
         return ("encoder", "generator")
 

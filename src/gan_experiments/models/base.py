@@ -98,6 +98,7 @@ class Model(ABC):
 
     needs: ClassVar[frozenset[str]] = frozenset()  # of the data: "labels", "sources", "pairs"
     translations: ClassVar[tuple[str, ...]] = ("",)  # a translator's, by the names that stand before figures
+    standing: ClassVar[tuple[str, ...]] = ()  # networks that see other inputs in training than in sampling
     uses_loss: ClassVar[bool] = True  # off where the method has an objective of its own
 
     def check(self, loss: Loss, data: Data) -> None:

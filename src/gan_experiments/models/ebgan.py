@@ -12,6 +12,7 @@ from torch.nn.functional import normalize, relu
 
 from gan_experiments import parallel
 from gan_experiments.errors import UserError
+from gan_experiments.losses.precision import in_float32
 from gan_experiments.models.base import Step
 from gan_experiments.models.gan import Gan
 from gan_experiments.networks import Autoencoder, Discriminator, Network
@@ -84,6 +85,7 @@ class Ebgan(AutoencodingGan):
         return losses
 
 
+@in_float32
 def mean_squared_cosine(codes: Tensor) -> Tensor:
     """The pulling-away term (Zhao et al. 2017, equation 4), in [0, 1], over all pairs i != j of codes (n, d)."""
     codes = normalize(codes, dim=1)

@@ -17,8 +17,17 @@ from gan_experiments.losses.mmd import Kernel, biased_mmd2, gaussian, witness
 from gan_experiments.models.base import Phase, Step
 from gan_experiments.models.gan import Gan
 from gan_experiments.networks import Network
+from gan_experiments.networks.layers import full_precision
 from gan_experiments.penalties.base import Critic
 from gan_experiments.types import ImageShape
+
+
+class Codes(nn.Linear):
+    """Features (n, features) to codes (n, code_dim), float32, as every discriminator's last layer is."""
+
+    def forward(self, input: Tensor) -> Tensor:
+        with full_precision(input):
+            return super().forward(input)
 
 
 @dataclass
@@ -45,7 +54,7 @@ class CodeGan(Gan):
         raise NotImplementedError
 
     def build_head(self, features: int, classes: int) -> nn.Module:
-        return nn.Linear(features, self.code_dim)
+        return Codes(features, self.code_dim)
 
     def codes(self, step: Step, *features: Tensor) -> tuple[Tensor, Tensor]:
         """The codes of real and fake features, of all ranks: the MMD is no mean over samples."""

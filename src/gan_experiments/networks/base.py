@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, replace
+from typing import ClassVar
 
 import torch
 from omegaconf import MISSING
@@ -28,6 +29,8 @@ class Network(ABC):
 
     width: int = MISSING
     generator_norm: Norm = MISSING
+
+    channels_last: ClassVar[bool] = True  # whether its convolutions gain from this memory format
 
     def __post_init__(self) -> None:
         if self.width < 1:

@@ -71,6 +71,7 @@ class TranslationNetwork(Network):
     discriminator_layers: int = MISSING
 
     affine: ClassVar[bool] = True  # whether instance norm learns scales and shifts
+    channels_last = False  # instance norm would turn every map over, and back
 
     def __post_init__(self) -> None:
         super().__post_init__()

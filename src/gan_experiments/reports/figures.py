@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import math
-import statistics
 from collections.abc import Mapping
 from dataclasses import dataclass
+
+from gan_experiments.reports.text import number
 
 LOWER_IS_BETTER = ("fd", "fid", "kid", "mode_kl", "kl", "l1")
 HIGHER_IS_BETTER = ("precision", "recall", "density", "coverage", "is", "modes", "quality", "psnr", "ssim")
@@ -17,7 +18,8 @@ class Estimate:
     """The mean of a figure over `count` seeds, its standard error and its standard deviation over seeds.
 
     The error is that of the mean over seeds, but no less than what the single evaluations say of themselves; None
-    where neither is known. `spread` is None for one seed.
+    where neither is known. `spread` is None for one seed. Seeds whose figure is not finite do not count; where none
+    is, the mean is NaN.
     """
 
     mean: float
@@ -28,18 +30,26 @@ class Estimate:
     @classmethod
     def of(cls, values: list[float], errors: list[float | None]) -> Estimate:
         """From one value a seed, and the standard error of each evaluation where it has one."""
-        known = [error for error in errors if error is not None and math.isfinite(error)]
-        own = math.sqrt(sum(e * e for e in known)) / len(known) if known else None
+        pairs = [(value, error) for value, error in zip(values, errors, strict=True) if math.isfinite(value)]
+        if not pairs:
+            return cls(math.nan, None, None, 0)
+        values = [value for value, _ in pairs]
+        known = [error for _, error in pairs if error is not None and math.isfinite(error)]
+        own = math.hypot(*known) / len(known) if known else None
         if len(values) < 2:
             return cls(values[0], own, None, 1)
-        spread = statistics.stdev(values)
-        return cls(
-            statistics.fmean(values), max(spread / math.sqrt(len(values)), own or 0.0), spread, len(values)
-        )
+        mean = math.fsum(value / len(values) for value in values)  # so that no sum overflows
+        spread = math.hypot(*(value - mean for value in values)) / math.sqrt(len(values) - 1)
+        return cls(mean, max(spread / math.sqrt(len(values)), own or 0.0), spread, len(values))
+
+    @property
+    def beside(self) -> float | None:
+        """What stands after ±: the deviation over seeds, or for one seed the evaluation's standard error."""
+        return self.spread if self.spread is not None else self.error
 
     def __str__(self) -> str:
-        beside = self.spread if self.spread is not None else self.error
-        return f"{self.mean:.4g}" + (f" ± {beside:.2g}" if beside is not None else "")
+        text = number(self.mean, self.beside)
+        return text if self.beside is None else f"{text} ± {number(self.beside, self.beside)}"
 
 
 def direction(name: str) -> int:

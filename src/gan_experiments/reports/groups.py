@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
+from gan_experiments.reports.text import cut, flatten, plain
 from gan_experiments.runs import RunFolder
 
 SILENT = ("experiment", "hparams_search", "train", "gpu")  # groups whose choice shows in other settings
+MAX_SETTINGS = 2000
+NO_SETTING = ("seed", "resume", "sweep")
 
 
 @dataclass
@@ -22,7 +24,8 @@ class Group:
 
     @property
     def name(self) -> str:
-        return " ".join(f"{key}={value}" for key, value in self.label.items()) or self.runs[0].path.name
+        joined = " ".join(f"{plain(key)}={cut(value)}" for key, value in self.label.items())
+        return joined or cut(self.runs[0].path.name or str(self.runs[0].path))
 
     @property
     def choices(self) -> dict[str, str]:
@@ -35,11 +38,14 @@ class Group:
 
 
 def grouped(runs: Iterable[RunFolder]) -> list[Group]:
-    """Groups of runs, in the order of their first; of runs with the same seed too the last one counts."""
-    found: dict[str, dict[Any, RunFolder]] = defaultdict(dict)
+    """Groups of runs, in the order of their first; of runs with the same seed too the last one counts.
+
+    Runs whose settings cannot be read stand alone.
+    """
+    found: dict[str, dict[str, RunFolder]] = defaultdict(dict)
     for run in runs:
-        key = json.dumps([choices(run), settings(run)], sort_keys=True)
-        found[key][run.record.get("config", {}).get("seed")] = run
+        alone = "" if run.config or run.choices else str(run.path)
+        found[json.dumps([choices(run), settings(run), alone], sort_keys=True)][run.seed] = run
     groups = [Group(list(seeds.values())) for seeds in found.values()]
     _label(groups)
     return groups
@@ -52,24 +58,11 @@ def choices(run: RunFolder) -> dict[str, str]:
 
 
 def settings(run: RunFolder) -> dict[str, str]:
-    flat = _flatten(run.record.get("config", {}))
-    return {key: value for key, value in flat.items() if key not in ("seed", "resume", "sweep")}
+    flat = flatten(run.config)
+    return {key: flat[key] for key in list(flat)[:MAX_SETTINGS] if key not in NO_SETTING}
 
 
-def _label(groups: list[Group]) -> None:
-    """The options that tell groups apart; and the settings that do so among groups of the same options."""
-    options = _telling([group.choices for group in groups])
-    alike: dict[str, list[Group]] = defaultdict(list)
-    for group in groups:
-        group.label = {key: group.choices.get(key, "-") for key in options}
-        alike[json.dumps(group.label)].append(group)
-    for some in alike.values():
-        keys = _telling([group.settings for group in some])
-        for group in some:
-            group.label |= {key: group.settings.get(key, "-") for key in keys}
-
-
-def _telling(dicts: list[dict[str, str]]) -> list[str]:
+def telling(dicts: Sequence[Mapping[str, str]]) -> list[str]:
     """The keys that tell these apart, in their order, without those that tell no more than the ones before."""
     chosen: list[str] = []
     apart = 1
@@ -81,10 +74,14 @@ def _telling(dicts: list[dict[str, str]]) -> list[str]:
     return chosen
 
 
-def _flatten(node: Any, prefix: str = "") -> dict[str, str]:
-    if not isinstance(node, Mapping):
-        return {prefix: "null" if node is None else str(node)}
-    flat: dict[str, str] = {}
-    for key, value in node.items():
-        flat |= _flatten(value, f"{prefix}.{key}" if prefix else str(key))
-    return flat
+def _label(groups: list[Group]) -> None:
+    """The options that tell groups apart; and the settings that do so among groups of the same options."""
+    options = telling([group.choices for group in groups])
+    alike: dict[str, list[Group]] = defaultdict(list)
+    for group in groups:
+        group.label = {key: group.choices.get(key, "-") for key in options}
+        alike[json.dumps(group.label)].append(group)
+    for some in alike.values():
+        keys = telling([group.settings for group in some])
+        for group in some:
+            group.label |= {key: group.settings.get(key, "-") for key in keys}

@@ -1,115 +1,276 @@
-"""One self-contained HTML page: tables, curves, samples, settings."""
+"""One self-contained HTML page: what was compared, tables, curves, film strips, settings."""
 
 from __future__ import annotations
 
-import base64
-from html import escape
+import math
+from collections import defaultdict
+from collections.abc import Sequence
+from datetime import datetime
 from pathlib import Path
+from typing import Any
 
-from gan_experiments.reports.curves import figure_curves, loss_curves
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup, escape
+
+from gan_experiments import __version__
+from gan_experiments.reports import events, pictures
+from gan_experiments.reports.budget import Pool, pools
 from gan_experiments.reports.figures import direction
 from gan_experiments.reports.groups import Group
-from gan_experiments.reports.table import Table
+from gan_experiments.reports.plots import COLOURS, Line, plot
+from gan_experiments.reports.table import Cell, Table, by_protocol, protocol_key
+from gan_experiments.reports.text import cut, flatten, number, plain
 from gan_experiments.runs import RunFolder
 
-STYLE = """
-:root { color-scheme: light dark; --line: #8884; --soft: #8882; }
-body { font: 15px/1.5 system-ui, sans-serif; margin: 2rem auto; max-width: 76rem; padding: 0 1rem; }
-table { border-collapse: collapse; display: block; overflow-x: auto; }
-th, td { padding: .25rem .7rem; border-bottom: 1px solid var(--line); text-align: left; white-space: nowrap; }
-tr:last-child td { color: #888; }
-.cards { display: grid; grid-template-columns: repeat(auto-fill, minmax(17rem, 1fr)); gap: 1.2rem; }
-.cards > div { border: 1px solid var(--line); border-radius: 6px; padding: .7rem; }
-.curves { display: flex; flex-wrap: wrap; gap: 1rem; }
-svg { max-width: 100%; height: auto; background: white; border-radius: 6px; }
-img { width: 100%; image-rendering: pixelated; }
-pre { overflow-x: auto; background: var(--soft); padding: .7rem; }
-.note { color: #888; }
-"""
+PICTURES = 5_000_000  # bytes of all pictures of a page, before they become text
+PLOTS = 9  # figures over training
 LEGEND = (
     "± is the standard deviation over seeds, or for one seed the evaluation's standard error. Bold: the best, and what "
-    "it does not beat by more than two standard errors, where the errors are known. The last line: real images held out, in place of samples."
+    "it does not beat by more than two standard errors, where the errors are known and the runs are finished. "
+    "Real images: held-out ones in place of samples. Click a column's name to sort."
+)
+FLATTERS = (
+    "Each run's best evaluation was chosen by the figure that it shows, so this table flatters; "
+    "gan-eval RUN --checkpoint best measures it anew."
 )
 
 
-def page(title: str, groups: list[Group], tables: list[Table]) -> str:
-    """The page for runs grouped, and the tables of their figures."""
-    parts = [
-        f"<!doctype html><html lang='en'><head><meta charset='utf-8'><title>{escape(title)}</title>",
-        f"<meta name='viewport' content='width=device-width'><style>{STYLE}</style></head><body>",
-        f"<h1>{escape(title)}</h1>",
-        *[_table(table) for table in tables],
-        _curves(groups, tables),
-        "<h2>Samples</h2><div class='cards'>",
-        *[_samples(group) for group in groups],
-        "</div><h2>Runs</h2>",
-        *[_settings(group) for group in groups],
-        "</body></html>",
+def page(
+    folders: Sequence[Path], groups: list[Group], final: list[Table], best: list[Table], stamp: str = ""
+) -> str:
+    """The page for runs grouped, with the tables of their last and best evaluations.
+
+    stamp: what `--watch` says of the runs' state, so that the page knows when to load itself again.
+    """
+    here = Path(__file__).parent
+    environment = Environment(
+        loader=PackageLoader("gan_experiments", "reports"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        finalize=lambda value: plain(value) if type(value) is str else value,
+    )
+    runs = [run for group in groups for run in group.runs]
+    colours = _colours(groups, final)
+    return environment.get_template("page.html").render(
+        css=Markup((here / "page.css").read_text(encoding="utf-8")),
+        js=Markup((here / "page.js").read_text(encoding="utf-8")),
+        title=_title(groups),
+        about=_about(folders, groups, runs),
+        runs=len(runs),
+        troubles=[
+            {"status": run.status, "path": str(run.path), "error": cut(run.error, 300)}
+            for run in runs
+            if run.status != "finished"
+        ],
+        sections=[_section(table, best, groups, colours) for table in final],
+        cards=[_card(group, index, colours, PICTURES // len(groups)) for index, group in enumerate(groups)],
+        stamp=stamp,
+    )
+
+
+def _title(groups: list[Group]) -> str:
+    """What was compared: `12 models on digits`."""
+    data = sorted({cut(group.choices.get("data", "")) for group in groups} - {""})
+    on = f" on {data[0]}" if len(data) == 1 else f" on {len(data)} data sets" if data else ""
+    keys = list(dict.fromkeys(key for group in groups for key in group.label))
+    if len(groups) == 1:
+        return cut(groups[0].choices.get("model", groups[0].name)) + on
+    values = list(dict.fromkeys(cut(group.label.get(keys[0], "-"), 20) for group in groups)) if keys else []
+    if len(keys) == 1 and len(values) <= 4:
+        return ", ".join(values) + on
+    if len(keys) == 1:
+        return f"{len(values)} {_plural(keys[0])}" + on
+    return (
+        f"{len(groups)} settings of {', '.join(cut(key, 24) for key in keys[:4])}" + on
+        if keys
+        else "Runs" + on
+    )
+
+
+def _plural(key: str) -> str:
+    word = plain(key.rpartition(".")[2])
+    return word if word.endswith("s") else f"{word}s"
+
+
+def _about(folders: Sequence[Path], groups: list[Group], runs: list[RunFolder]) -> list[str]:
+    seeds = {run.seed for run in runs}
+    finished = sum(run.status == "finished" for run in runs)
+    return [
+        f"{len(runs)} runs in {len(groups)} groups, {len(seeds)} seeds",
+        f"{finished} finished",
+        ", ".join(cut(str(folder), 80) for folder in folders[:3]) + (", …" if len(folders) > 3 else ""),
+        f"{datetime.now():%d %B %Y, %H:%M}",
+        f"gan-experiments {__version__}",
     ]
-    return "\n".join(parts)
 
 
-def _table(table: Table) -> str:
-    header, *rows = table.cells(mark="*")
-    head = "".join(f"<th>{escape(cell)}{_arrow(cell)}</th>" for cell in header)
-    body = "".join("<tr>" + "".join(map(_cell, row)) + "</tr>" for row in rows)
-    protocol = ", ".join(f"{key} {value}" for key, value in table.protocol.items())
-    return (
-        f"<h2>Figures</h2><table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
-        f"<p class='note'>{escape(LEGEND)}<br>Protocol: {escape(protocol)}.</p>"
+def _colours(groups: list[Group], final: list[Table]) -> dict[int, int]:
+    """A colour for each of the best groups by the first table's first figure; keys are identities of groups."""
+    order = list(groups)
+    if len(groups) > COLOURS and final and (primary := final[0].primary):
+        means = {id(row.group): row.figures[primary].mean for row in final[0].rows if primary in row.figures}
+        worst = -math.inf * direction(primary)
+        known = {id(g): m if math.isfinite(m := means.get(id(g), worst)) else worst for g in groups}
+        order.sort(key=lambda group: -direction(primary) * known[id(group)])
+    return {id(group): colour for colour, group in enumerate(order[:COLOURS])}
+
+
+def _section(table: Table, best: list[Table], groups: list[Group], colours: dict[int, int]) -> dict[str, Any]:
+    """A table's protocol, its tables, and its runs over training."""
+    key = protocol_key({"protocol": table.protocol})
+    tables = [_table(table, "After training", LEGEND, groups, colours)]
+    for other in best:
+        if protocol_key({"protocol": other.protocol}) == key and other.cells("*") != table.cells("*"):
+            caption = f"At the best {plain(table.primary or '')} of each run"
+            tables.append(_table(other, caption, FLATTERS, groups, colours))
+    protocol = [(plain(name), cut(value, 120)) for name, value in flatten(table.protocol).items()]
+    said = [
+        f"{name} {value}"
+        for name, value in protocol
+        if name.rpartition(".")[2] in ("extractor", "generated", "real", "split") and len(value) < 24
+    ]
+    plots = _plots(table, key, groups, colours)
+    return {
+        "title": f"Figures: {table.name}" if table.name else "Figures",
+        "tables": tables,
+        "summary": ", ".join(said),
+        "protocol": [(name, value if len(value) <= 48 else f"{value[:12]}…") for name, value in protocol],
+        "plots": plots,
+        "grey": max(0, len({id(row.group) for row in table.rows}) - COLOURS),
+        "budget": _budget(table, pools(table)),
+    }
+
+
+def _table(
+    table: Table, caption: str, note: str, groups: list[Group], colours: dict[int, int]
+) -> dict[str, Any]:
+    arrows = {1: "↑", -1: "↓", 0: ""}
+    places = {id(group): index for index, group in enumerate(groups)}
+    figures = set(table.figures)
+    return {
+        "caption": caption,
+        "note": note,
+        "header": [
+            {
+                "name": name,
+                "shown": _breakable(name),
+                "arrow": arrows[direction(name)] if name in figures else "",
+            }
+            for name in table.header
+        ],
+        "rows": [
+            {
+                "key": f"g{places[id(row.group)]}",
+                "colour": colours.get(id(row.group)),
+                "cells": [{"shown": _shown(cell), "value": cell.value, "best": cell.best} for cell in cells],
+            }
+            for row, cells in zip(table.rows, table.grid(), strict=True)
+        ],
+        "foot": [cell.text for cell in table.foot()],
+    }
+
+
+def _shown(cell: Cell) -> Markup:
+    value, plus, error = cell.text.partition(" ± ")
+    if cell.value is None:
+        return _breakable(cell.text)
+    return Markup('<span class="v">%s</span>') % value + (
+        Markup(' <span class="pm">± %s</span>') % error if plus else ""
     )
 
 
-def _cell(text: str) -> str:
-    if len(text) > 1 and text[0] == text[-1] == "*":
-        return f"<td><b>{escape(text[1:-1])}</b></td>"
-    return f"<td>{escape(text)}</td>"
+def _breakable(text: str) -> Markup:
+    """Text that may be broken, where it is long, after an underscore, a dot and an equals sign."""
+    shown = str(escape(plain(text)))
+    if len(text) < 12:
+        return Markup(shown)
+    for mark in "_.=":
+        shown = shown.replace(mark, f"{mark}<wbr>")
+    return Markup(shown)
 
 
-def _arrow(name: str) -> str:
-    return {1: " ↑", -1: " ↓", 0: ""}[direction(name)]
+def _plots(table: Table, key: str, groups: list[Group], colours: dict[int, int]) -> list[dict[str, Any]]:
+    found = []
+    for name in [name for name in table.figures if direction(name)][:PLOTS]:
+        lines = [
+            line
+            for index, group in enumerate(groups)
+            if (line := _over_training(name, key, group, index, colours))
+        ]
+        if any(len(line.points) > 1 for line in lines) and (svg := plot(name, lines, "images seen")):
+            found.append({"title": f"{name} {'↑' if direction(name) > 0 else '↓'}", "svg": svg})
+    return found
 
 
-def _curves(groups: list[Group], tables: list[Table]) -> str:
-    names = dict.fromkeys(name for table in tables for name in table.figures if direction(name))
-    if not any(len(run.evaluations) > 1 for group in groups for run in group.runs):
-        return ""
-    return (
-        "<h2>Over training</h2><div class='curves'>"
-        + "".join(figure_curves(name, groups) for name in names)
-        + "</div>"
+def _over_training(name: str, key: str, group: Group, index: int, colours: dict[int, int]) -> Line | None:
+    """The mean over a group's seeds and their range, at the budgets that most of them have reached."""
+    points: dict[int, list[float]] = defaultdict(list)
+    for run in group.runs:
+        for row in by_protocol(run).get(key, []):
+            value = row["metrics"].get(name, math.nan)
+            if math.isfinite(value):
+                points[row["images_seen"]].append(value)
+    most = max(map(len, points.values()), default=0)
+    seen = sorted(x for x, values in points.items() if len(values) == most)
+    if not seen:
+        return None
+    means = [(float(x), math.fsum(value / most for value in points[x])) for x in seen]
+    band = [(float(x), min(points[x]), max(points[x])) for x in seen] if most > 1 else []
+    return Line(_line_name(group), means, band, colours.get(id(group)), f"g{index}")
+
+
+def _line_name(group: Group) -> str:
+    """A group's name without the names of its settings: room is short beside a line."""
+    return " ".join(cut(value, 40) for value in group.label.values()) or group.name
+
+
+def _budget(table: Table, made: list[Pool]) -> dict[str, Any] | None:
+    if not made or table.primary is None:
+        return None
+    word = "least" if direction(table.primary) < 0 else "greatest"
+    lines = [
+        Line(
+            pool.name.partition("=")[2] or pool.name,
+            [(k, mean) for k, (mean, _) in enumerate(pool.curve, 1)],
+            [(k, mean - spread, mean + spread) for k, (mean, spread) in enumerate(pool.curve, 1)],
+            index if index < COLOURS else None,
+        )
+        for index, pool in enumerate(made)
+    ]
+    cost = sum(pool.seconds * len(pool.values) for pool in made) / sum(len(pool.values) for pool in made)
+    note = (
+        f"The {word} {plain(table.primary)} that so many runs of a model can be expected to reach, exactly, over all draws "
+        f"with replacement from the runs made; the band is one standard deviation. A run took {number(cost)} seconds on average."
     )
+    svg = plot(table.primary, lines, "runs")
+    return {"title": f"Expected {word} {plain(table.primary)}", "svg": svg, "note": note} if svg else None
 
 
-def _samples(group: Group) -> str:
-    pictures = group.runs[0].samples()
-    if not pictures:
-        return f"<div><b>{escape(group.name)}</b><p class='note'>no samples</p></div>"
-    *earlier, last = pictures
-    details = "".join(f"<p class='note'>{_when(path)}</p>{_image(path)}" for path in earlier)
-    more = f"<details><summary>earlier</summary>{details}</details>" if earlier else ""
-    return f"<div><b>{escape(group.name)}</b><p class='note'>{_when(last)}</p>{_image(last)}{more}</div>"
-
-
-def _when(picture: Path) -> str:
-    return f"{int(picture.stem.removeprefix('step_')):,} updates"
-
-
-def _image(path: Path) -> str:
-    data = base64.b64encode(path.read_bytes()).decode()
-    return f"<img alt='{escape(path.stem)}' src='data:image/png;base64,{data}'>"
-
-
-def _settings(group: Group) -> str:
-    runs = "".join(f"<li>{_run(run)}</li>" for run in group.runs)
-    losses = loss_curves(group.runs[0]) or ""
-    text = "\n".join(f"{key}: {value}" for key, value in (group.choices | group.settings).items())
-    return (
-        f"<details><summary>{escape(group.name)}</summary><ul>{runs}</ul>{losses}"
-        f"<pre>{escape(text)}</pre></details>"
+def _card(group: Group, index: int, colours: dict[int, int], budget: int) -> dict[str, Any]:
+    run = next((run for run in group.runs if run.samples()), group.runs[0])
+    losses = {tag: points for tag, points in events.scalars(run, "loss/").items() if tag.count("/") == 1}
+    lines = [
+        Line(tag.removeprefix("loss/"), [(float(x), y) for x, y in points], [], colour)
+        for colour, (tag, points) in enumerate(list(losses.items())[:COLOURS])
+    ]
+    near = next((image for path in reversed(run.neighbours()) if (image := pictures.opened(run, path))), None)
+    strip = pictures.film(run, budget // 3)
+    settings = "\n".join(
+        f"{plain(key)}: {cut(value, 200)}" for key, value in (group.choices | group.settings).items()
     )
-
-
-def _run(run: RunFolder) -> str:
-    error = f": {run.record['error']}" if run.record.get("error") else ""
-    return escape(f"{run.path} ({run.status}{error})")
+    return {
+        "key": f"g{index}",
+        "name": _line_name(group) if len(group.label) == 1 else group.name,
+        "colour": colours.get(id(group)),
+        "film": strip,
+        "steps": ", ".join(f"{step:,}" for step in strip.steps) if strip else "",
+        "last": pictures.last(run, budget // 3),
+        "neighbours": pictures.uri(near, budget // 3) if near else None,
+        "losses": plot("losses", lines, "updates"),
+        "runs": [
+            f"{one.path} ({one.status}{f': {cut(one.error, 300)}' if one.error else ''})"
+            for one in group.runs
+        ],
+        "settings": settings[:20_000],
+    }

@@ -4,101 +4,244 @@ from __future__ import annotations
 
 import csv
 import json
+import math
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
-from gan_experiments.reports.figures import Estimate, error_of, is_shown, leaders
-from gan_experiments.reports.groups import Group
+from gan_experiments.reports.figures import Estimate, direction, error_of, is_shown, leaders
+from gan_experiments.reports.groups import Group, telling
+from gan_experiments.reports.text import cut, flatten, number, plain
+from gan_experiments.runs import RunFolder
 
 OUTCOMES = ("mode_histogram", "non_finite", "ema")  # parts of a protocol that differ from run to run
+Choice = Literal["final", "best"]
+LATEX = {
+    **{character: f"\\{character}" for character in "&%$#_{}"},
+    "\\": "\\textbackslash{}",
+    "~": "\\textasciitilde{}",
+    "^": "\\textasciicircum{}",
+    "±": "$\\pm$",
+    "…": "\\dots{}",
+}
 
 
 @dataclass
 class Row:
-    """A group of runs with the figures of their last evaluations under one protocol."""
+    """Runs of a group with equal budgets, and their figures under one protocol.
+
+    notes: what keeps the row from comparing with others (unfinished, diverged), and which runs are not in it.
+    whole: whether there is nothing of the first kind. values: of each run.
+    """
 
     group: Group
     figures: dict[str, Estimate]
     seeds: int  # runs that have been evaluated so
     images_seen: int
     seconds: float
+    notes: list[str]
+    whole: bool
+    values: dict[str, list[float]]
+
+
+@dataclass
+class Cell:
+    """`value`: what the column is sorted by, where that is not the text."""
+
+    text: str
+    value: float | None = None
+    best: bool = False
 
 
 @dataclass
 class Table:
-    """Groups whose figures compare; `protocol` says how they were made, `floor` what real images would score."""
+    """Groups whose figures compare; `protocol` says how they were made, `floor` what real images would score.
+
+    choice: whether a run's last evaluation stands here, or its best by `primary`, which flatters: it was chosen by
+    the figure that it shows.
+    """
 
     rows: list[Row]
     protocol: dict[str, Any]
     floor: dict[str, float]
+    choice: Choice = "final"
+    name: str = ""
 
     @property
     def figures(self) -> list[str]:
         return [name for name in dict.fromkeys(n for row in self.rows for n in row.figures) if is_shown(name)]
 
+    @property
+    def primary(self) -> str | None:
+        """The first figure of which more, or less, is better."""
+        return next((name for name in self.figures if direction(name)), None)
+
     def best(self, name: str) -> set[int]:
-        """The rows that no other beats in this figure by more than two standard errors."""
-        return leaders(name, {i: row.figures[name] for i, row in enumerate(self.rows) if name in row.figures})
+        """The whole rows that no other beats in this figure by more than two standard errors."""
+        comparable = {
+            i: row.figures[name] for i, row in enumerate(self.rows) if row.whole and name in row.figures
+        }
+        return leaders(name, comparable)
+
+    @property
+    def keys(self) -> list[str]:
+        """The settings that tell rows apart."""
+        return list(dict.fromkeys(key for row in self.rows for key in row.group.label))
+
+    @property
+    def header(self) -> list[str]:
+        noted = any(row.notes for row in self.rows)
+        keys = [plain(key) for key in self.keys] or ["run"]
+        return [*keys, "seeds", *["note"] * noted, *map(plain, self.figures), "images", "seconds"]
+
+    def grid(self) -> list[list[Cell]]:
+        """The rows, as long as the header."""
+        best = {name: self.best(name) for name in self.figures}
+        noted = "note" in self.header
+        lines = []
+        for index, row in enumerate(self.rows):
+            label = [Cell(cut(row.group.label.get(key, ""))) for key in self.keys] or [Cell(row.group.name)]
+            notes = [Cell("; ".join(row.notes))] * noted
+            figures = [_figure(row.figures.get(name), index in best[name]) for name in self.figures]
+            images = Cell(f"{row.images_seen:,}", row.images_seen)
+            seconds = Cell(f"{row.seconds:.0f}", row.seconds) if row.seconds else Cell("")
+            lines.append([*label, Cell(str(row.seeds), row.seeds), *notes, *figures, images, seconds])
+        return lines
+
+    def foot(self) -> list[Cell]:
+        """What real images held out score in place of samples; empty where that is not known."""
+        if not self.floor:
+            return []
+        floor = [Cell(number(self.floor[name])) if name in self.floor else Cell("") for name in self.figures]
+        before = len(self.header) - len(self.figures) - 3
+        return [Cell("real images"), *[Cell("")] * before, *floor, Cell(""), Cell("")]
 
     def cells(self, mark: str) -> list[list[str]]:
         """Header and rows as text; `mark` stands on both sides of the best figures."""
-        keys = list(dict.fromkeys(key for row in self.rows for key in row.group.label)) or ["run"]
-        lines = [[*keys, "seeds", *self.figures, "images", "seconds"]]
-        best = {name: self.best(name) for name in self.figures}
-        for index, row in enumerate(self.rows):
-            marked = []
-            for name in self.figures:
-                sides = mark if index in best[name] else ""
-                marked.append(f"{sides}{row.figures[name]}{sides}" if name in row.figures else "")
-            label = [row.group.label.get(key, "") for key in keys] if row.group.label else [row.group.name]
-            cost = [f"{row.images_seen:,}", f"{row.seconds:.0f}"]
-            lines.append([*label, str(row.seeds), *marked, *cost])
-        if self.floor:
-            floor = [f"{self.floor[name]:.4g}" if name in self.floor else "" for name in self.figures]
-            lines.append(["real images", *[""] * len(keys), *floor, "", ""])
-        return lines
+        rows = [*self.grid(), *[self.foot()] * bool(self.floor)]
+        return [
+            self.header,
+            *([mark * cell.best + cell.text + mark * cell.best for cell in row] for row in rows),
+        ]
 
     def markdown(self) -> str:
-        header, *rows = self.cells(mark="**")
+        header, *rows = [[cell.replace("|", "\\|") for cell in line] for line in self.cells(mark="**")]
         lines = [header, ["---"] * len(header), *rows]
         return "\n".join("| " + " | ".join(line) + " |" for line in lines)
 
+    def latex(self) -> str:
+        """A tabular for the package booktabs."""
+        first = len(self.header) - len(self.figures) - 2
+        columns = "l" * first + "r" * (len(self.header) - first)
+        lines = [" & ".join(map(_latex, self.header)), "\\midrule"]
+        lines += [" & ".join(_latex(cell.text, cell.best) for cell in row) for row in self.grid()]
+        if self.floor:
+            lines += ["\\midrule", " & ".join(_latex(cell.text) for cell in self.foot())]
+        body = "\n".join(line if line == "\\midrule" else f"{line} \\\\" for line in lines)
+        return f"\\begin{{tabular}}{{{columns}}}\n\\toprule\n{body}\n\\bottomrule\n\\end{{tabular}}"
 
-def tables(groups: list[Group]) -> list[Table]:
-    """One table for every protocol that the last evaluations of the groups' runs were made by."""
+
+def _figure(estimate: Estimate | None, best: bool) -> Cell:
+    return Cell("") if estimate is None else Cell(str(estimate), estimate.mean, best)
+
+
+def _latex(text: str, bold: bool = False) -> str:
+    text = "".join(LATEX.get(character, character) for character in text)
+    return f"\\textbf{{{text}}}" if bold else text
+
+
+def tables(groups: list[Group], choice: Choice = "final") -> list[Table]:
+    """One table for every protocol that the groups' runs were last evaluated by, in training and by gan-eval."""
     found: dict[str, Table] = {}
     for group in groups:
-        last: dict[str, list[dict[str, Any]]] = defaultdict(list)
-        for run in group.runs:
-            if run.evaluations:
-                row = run.evaluations[-1]
-                last[json.dumps(_protocol(row), sort_keys=True)].append(row)
-        for key, rows in last.items():
-            table = found.setdefault(key, Table([], _protocol(rows[0]), rows[0].get("floor", {})))
-            table.rows.append(_row(group, rows))
+        of_run = [(run, by_protocol(run)) for run in group.runs]
+        for key in dict.fromkeys(key for _, rows in of_run for key in rows):
+            measured = [(run, rows[key]) for run, rows in of_run if key in rows]
+            first = measured[0][1][0]
+            table = found.setdefault(key, Table([], _protocol(first), first["floor"], choice))
+            table.rows += _rows(group, measured, choice)
+    _name(list(found.values()))
     return list(found.values())
 
 
-def _protocol(evaluation: dict[str, Any]) -> dict[str, Any]:
-    protocol = evaluation.get("protocol", {})
-    return {key: value for key, value in protocol.items() if key not in OUTCOMES}
+def by_protocol(run: RunFolder) -> dict[str, list[dict[str, Any]]]:
+    """The evaluations of a run by the protocols of its last one in training and of those by gan-eval; by steps."""
+    trained, later = run.evaluations, run.later_evaluations
+    wanted = {protocol_key(row) for row in [*trained[-1:], *later]}
+    found: dict[str, dict[int, dict[str, Any]]] = defaultdict(dict)
+    for row in [*trained, *later]:
+        key = protocol_key(row)
+        if key in wanted and any(is_shown(name) for name in row["metrics"]):
+            found[key][row["step"]] = {**found[key].get(row["step"], {}), **row}
+    return {key: [rows[step] for step in sorted(rows)] for key, rows in found.items()}
 
 
-def _row(group: Group, evaluations: list[dict[str, Any]]) -> Row:
-    metrics = [
-        {name: float(value) for name, value in evaluation["metrics"].items()} for evaluation in evaluations
-    ]
-    figures = {}
+def _rows(group: Group, measured: list[tuple[RunFolder, list[dict[str, Any]]]], choice: Choice) -> list[Row]:
+    """A row for every budget; what has none of the group's full budget says so."""
+    buckets: dict[tuple[int, str], list[dict[str, Any]]] = defaultdict(list)
+    for run, rows in measured:
+        row = rows[-1] if choice == "final" else _best(rows)
+        if run.status == "finished" or row["step"] >= (run.planned or math.inf):
+            state = ""
+        else:
+            of = f" of {run.planned:,}" if run.planned else ""
+            status = "unfinished" if run.status == "interrupted" else plain(run.status)  # it may be running
+            state = f"{status} at step {rows[-1]['step']:,}{of}"
+        buckets[row["step"] if choice == "final" else 0, state].append(row)
+    made = [_row(group, rows, state) for (_, state), rows in sorted(buckets.items(), reverse=True)]
+    unmeasured: dict[str, int] = defaultdict(int)
+    for run in group.runs:
+        if not any(run is other for other, _ in measured):
+            unmeasured[plain(run.status)] += 1
+    made[0].notes += [f"{count} {status}, not measured" for status, count in unmeasured.items()]
+    return made
+
+
+def _row(group: Group, evaluations: list[dict[str, Any]], state: str) -> Row:
+    metrics = [evaluation["metrics"] for evaluation in evaluations]
+    figures, values = {}, {}
     for name in dict.fromkeys(key for one in metrics for key in one):
         having = [one for one in metrics if name in one]
-        figures[name] = Estimate.of([one[name] for one in having], [error_of(name, one) for one in having])
+        values[name] = [one[name] for one in having]
+        figures[name] = Estimate.of(values[name], [error_of(name, one) for one in having])
     count = len(evaluations)
-    images = sum(int(evaluation.get("images_seen", 0)) for evaluation in evaluations) // count
-    seconds = sum(float(evaluation.get("seconds", 0)) for evaluation in evaluations) / count
-    return Row(group, figures, count, images, seconds)
+    diverged = sum(not all(math.isfinite(one[name]) for name in one if is_shown(name)) for one in metrics)
+    notes = [state] * bool(state) + [f"{diverged} of {count} diverged" if count > 1 else "diverged"] * bool(
+        diverged
+    )
+    images = sum(evaluation["images_seen"] for evaluation in evaluations) // count
+    seconds = sum(evaluation["seconds"] for evaluation in evaluations) / count
+    return Row(group, figures, count, images, seconds, notes, not notes, values)
+
+
+def _best(rows: list[dict[str, Any]]) -> dict[str, Any]:
+    """The evaluation whose first figure with a direction is best; the last one where none is finite."""
+    names = dict.fromkeys(name for row in rows for name in row["metrics"])
+    primary = next((name for name in names if is_shown(name) and direction(name)), None)
+    known = [row for row in rows if math.isfinite(row["metrics"].get(primary, math.nan))]
+    if primary is None or not known:
+        return rows[-1]
+    return max(known, key=lambda row: direction(primary) * float(row["metrics"][primary]))
+
+
+def _protocol(evaluation: dict[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in evaluation["protocol"].items() if key not in OUTCOMES}
+
+
+def protocol_key(evaluation: dict[str, Any]) -> str:
+    """The same for evaluations that compare."""
+    return json.dumps(_protocol(evaluation), sort_keys=True)
+
+
+def _name(made: list[Table]) -> None:
+    """Name tables by what tells their protocols apart."""
+    flat = [flatten(table.protocol) for table in made]
+    keys = telling(flat)
+    for table, protocol in zip(made, flat, strict=True):
+        parts = [f"{plain(key)} {cut(protocol[key], 16)}" for key in keys if key in protocol]
+        table.name = ", ".join(parts)
 
 
 def aligned(lines: Sequence[Sequence[str]]) -> str:
@@ -110,16 +253,31 @@ def aligned(lines: Sequence[Sequence[str]]) -> str:
 def write_csv(path: Path, groups: list[Group]) -> None:
     """One line for every evaluation of every run, with all its figures."""
     rows = [
-        (group, run, evaluation) for group in groups for run in group.runs for evaluation in run.evaluations
+        (group, run, evaluation)
+        for group in groups
+        for run in group.runs
+        for evaluation in [*run.evaluations, *run.later_evaluations]
     ]
     keys = list(dict.fromkeys(key for group in groups for key in group.label))
     names = list(dict.fromkeys(name for _, _, evaluation in rows for name in evaluation["metrics"]))
-    with path.open("w", newline="", encoding="utf-8") as file:
+    with path.open("w", newline="", encoding="utf-8", errors="backslashreplace") as file:
         writer = csv.writer(file)
-        writer.writerow([*keys, "seed", "step", "images_seen", "seconds", *names, "folder"])
+        header = [*keys, "seed", "step", "images_seen", "seconds", "generated", *names, "folder"]
+        writer.writerow(map(_text, header))
         for group, run, evaluation in rows:
             label = [group.label.get(key, "") for key in keys]
-            cost = [evaluation.get(key, "") for key in ("step", "images_seen", "seconds")]
+            cost = [evaluation[key] for key in ("step", "images_seen", "seconds")]
+            generated = evaluation["protocol"].get("generated", "")
             figures = [evaluation["metrics"].get(name, "") for name in names]
-            seed = run.record.get("config", {}).get("seed", "")
-            writer.writerow([*label, seed, *cost, *figures, run.path])
+            writer.writerow(map(_text, [*label, run.seed, *cost, generated, *figures, str(run.path)]))
+
+
+def _text(cell: Any) -> Any:
+    """A cell that no spreadsheet takes for a formula."""
+    if not isinstance(cell, str):
+        return cell
+    try:
+        float(cell)
+    except ValueError:
+        return "'" + plain(cell) if cell[:1] in ("=", "+", "-", "@") and cell != "-" else plain(cell)
+    return cell

@@ -32,8 +32,6 @@ class Checkpoints(NoCheckpoints):
     def save(self, step: int, state: dict[str, Any], best: bool) -> None:
         path = self.path(step)
         checkpoint.save(path, state)
-        checkpoint.link(path, self.folder / "last.pt")
-        if best:
-            checkpoint.link(path, self.folder / "best.pt")
+        checkpoint.publish(path, best)
         for old in sorted(self.folder.glob("step_*.pt"))[: -(self.keep + 1)]:
             old.unlink()

@@ -11,6 +11,7 @@ import torch
 from omegaconf import MISSING
 
 from gan_experiments.errors import UserError
+from gan_experiments.networks import Network
 
 log = logging.getLogger(__name__)
 
@@ -88,9 +89,10 @@ class Gpu:
         context: AbstractContextManager[None] = torch.autocast(device.type, torch.bfloat16, enabled=bf16)
         return context
 
-    @property
-    def memory_format(self) -> torch.memory_format:
-        return torch.channels_last if self.channels_last else torch.contiguous_format
+    def memory_format(self, network: Network) -> torch.memory_format:
+        """Of images and convolutions: `channels_last` where it is on and the family gains from it."""
+        last = self.channels_last and network.channels_last
+        return torch.channels_last if last else torch.contiguous_format
 
 
 def fast_bf16() -> bool:

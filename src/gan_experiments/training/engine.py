@@ -203,8 +203,17 @@ class Engine:
             network.load_state_dict(state["ema"].get(name, state["networks"][name]))
         for name, optimizer in self.optimizers.items():
             optimizer.load_state_dict(state["optimizers"][name])
+            lay_out(optimizer)
         self.noise.load_state_dict(state["noise"])
         self.model.load_state(state["model"])
+
+
+def lay_out(optimizer: torch.optim.Optimizer) -> None:
+    """Give an optimiser's moments the memory format of their parameters, which a fused step takes for granted."""
+    for parameter, moments in optimizer.state.items():
+        for name, value in moments.items():
+            if isinstance(value, Tensor) and value.shape == parameter.shape:
+                moments[name] = torch.empty_like(parameter, dtype=value.dtype).copy_(value)
 
 
 def average_gradients(parameters: Iterable[nn.Parameter]) -> None:

@@ -5,7 +5,9 @@ from __future__ import annotations
 import logging
 import os
 import sys
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +18,7 @@ from torch.distributed.elastic.multiprocessing.errors import ChildFailedError
 from torch.distributed.launcher.api import LaunchConfig, elastic_launch
 
 from gan_experiments.config import Config
-from gan_experiments.errors import Interrupted, RunError, UserError
+from gan_experiments.errors import Interrupted, RunError, UserError, refusal
 from gan_experiments.training.companions import check_companions
 from gan_experiments.training.run import Run
 
@@ -27,14 +29,34 @@ def run(
     """Train as `config` says, leave everything in `folder`, return the last evaluation's metrics.
 
     `record` (the resolved settings, the chosen options) goes into every checkpoint. `begin` (one that can be pickled)
-    is called once, when nothing can be refused any more and nothing is written yet. Raises UserError before it, RunError when training cannot go on, Interrupted after SIGINT or SIGTERM.
+    is called once, when nothing can be refused any more and nothing is written yet. Raises UserError before it,
+    RunError when training cannot go on, Interrupted after SIGINT or SIGTERM.
     """
     check(config)
     if config.gpu.devices > 1 and not dist.is_initialized():
         return _on_ranks(config, folder, record, begin)
-    training = Run(config, folder, record)
-    begin()
-    return training.train()
+    with _refusals(folder):
+        training = Run(config, folder, record)
+        begin()
+        return training.train()
+
+
+@contextmanager
+def _refusals(folder: Path) -> Iterator[None]:
+    """What the system refuses (a full disk, wherever it is met) becomes one sentence."""
+    threading.excepthook = _later  # for good: TensorBoard's threads may outlive a run that failed
+    try:
+        yield
+    except OSError as error:
+        last = folder / "checkpoints" / "last.pt"
+        kept = f"the last good checkpoint is {last}" if last.exists() else "no checkpoint was written yet"
+        raise RunError(f"{error.filename or folder}: {refusal(error)}; {kept}") from error
+
+
+def _later(thread: threading.ExceptHookArgs) -> None:
+    """No traceback for what the system refuses TensorBoard's thread: its writer raises the same in ours."""
+    if not issubclass(thread.exc_type, OSError):
+        threading.__excepthook__(thread)
 
 
 def check(config: Config) -> None:
@@ -94,11 +116,12 @@ def _rank(
         ]
         logging.basicConfig(level=logging.INFO, format="%(message)s", handlers=handlers)
     try:
-        training = Run(config, folder, record)
-        dist.barrier()  # every rank has been built
-        if dist.get_rank() == 0:
-            begin()
-        return training.train()
+        with _refusals(folder):
+            training = Run(config, folder, record)
+            dist.barrier()  # every rank has been built
+            if dist.get_rank() == 0:
+                begin()
+            return training.train()
     except (UserError, RunError) as error:
         return error
     except Interrupted as stop:  # the launcher is shutting down and reads no more results

@@ -22,6 +22,8 @@ from torch.utils.tensorboard.summary import hparams
 from torchvision.utils import make_grid, save_image
 from tqdm import tqdm
 
+from gan_experiments.runs import trim_evaluations
+
 log = logging.getLogger(__name__)
 
 
@@ -66,7 +68,8 @@ class Recorder(NullRecorder):
     def __init__(self, folder: Path, start: int, record: Mapping[str, Any]) -> None:
         self.folder = folder
         (folder / "samples").mkdir(parents=True, exist_ok=True)
-        self.writer = SummaryWriter(str(folder), purge_step=start + 1 if start else None, flush_secs=15)
+        trim_evaluations(folder, start)
+        self.writer = SummaryWriter(str(folder), purge_step=start + 1 if start else 0, flush_secs=15)
         self._hparams(record)
         self.writer.add_text(
             "config", f"```yaml\n{yaml.safe_dump(record['config'], sort_keys=False)}```", start
@@ -192,8 +195,11 @@ def jsonable(node: Any) -> Any:
 
 def write_json(path: Path, value: Any) -> None:
     temporary = path.with_name(f".{path.name}.new")
-    temporary.write_text(json.dumps(jsonable(value), indent=2) + "\n")
-    os.replace(temporary, path)
+    try:
+        temporary.write_text(json.dumps(jsonable(value), indent=2) + "\n")
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
 
 
 def clock(seconds: float) -> str:

@@ -18,10 +18,17 @@ from gan_experiments.errors import UserError
 from gan_experiments.models import Feed, LatentModel, Model
 from gan_experiments.training import checkpoint
 from gan_experiments.training.device import Gpu
+from gan_experiments.training.inspection import Allowance
 from gan_experiments.training.sampler import Sampler
 from gan_experiments.types import ImageShape, Inputs
 
 GROUPS = ("model", "network", "loss")  # what sampling needs
+PARTS: dict[str, type] = {
+    **dict.fromkeys(("record.config", "describe.classes", "describe.shape"), dict),
+    **dict.fromkeys(("engine.networks", "engine.ema"), dict),
+    **dict.fromkeys(("engine.step", "engine.images_seen"), int),
+}
+SPARE = 1 << 28  # bytes that building may take besides the weights
 MEASURES = ("data", "metrics", "gpu")  # what evaluating needs besides
 GROUP_OF = {"head": "head", "penalties": "penalty"}  # of the components inside a model
 
@@ -62,22 +69,25 @@ class Restored:
     """
 
     def __init__(self, path: Path, device: torch.device, modules: Iterable[str] = ()) -> None:
-        state = checkpoint.load(path, device)
+        state = checkpoint.load(path, device, PARTS)
         self.record: dict[str, Any] = state["record"]
         self.step: int = state["engine"]["step"]
         self.images_seen: int = state["engine"]["images_seen"]
-        self.ema: float = self.record["config"]["train"]["ema"] if state["engine"]["ema"] else 0
         self.device = device
         self.path, self.modules = path, tuple(modules)
         self.classes: dict[str, str] = state["describe"]["classes"]
-        self.shape = _shape(state["describe"]["shape"])
-        model, network, loss, gpu = (self.component(group) for group in (*GROUPS, "gpu"))
-        self.model: Model = model
-        self.gpu: Gpu = gpu
-        self.networks: dict[str, nn.Module] = self.model.build(network, loss, self.shape)
-        for name, module in self.networks.items():
-            module.load_state_dict(state["engine"]["ema"].get(name, state["engine"]["networks"][name]))
-            module.to(device, memory_format=self.gpu.memory_format).eval()
+        with checkpoint.understanding(path):
+            self.ema: float = self.record["config"]["train"]["ema"] if state["engine"]["ema"] else 0
+            self.shape = _shape(state["describe"]["shape"])
+            model, network, loss, gpu = (self.component(group) for group in (*GROUPS, "gpu"))
+            self.model: Model = model
+            self.gpu: Gpu = gpu
+            weights = state["engine"]["networks"] | state["engine"]["ema"]
+            with Allowance(SPARE + 8 * path.stat().st_size):
+                self.networks: dict[str, nn.Module] = self.model.build(network, loss, self.shape)
+            for name, module in self.networks.items():
+                module.load_state_dict(weights[name])
+                module.to(device, memory_format=self.gpu.memory_format(network)).eval()
         self.gpu.prepare(device)
         self.sampler = Sampler(self.model, self.networks, self.gpu, device)
 

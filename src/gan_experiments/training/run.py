@@ -46,6 +46,7 @@ class Run:
         self.real = config.data.load("train", root)
         torch.manual_seed(config.seed)
         self.model = config.model
+        self.layout = config.gpu.memory_format(config.network)
         self.networks = self._build()
         self.loader = Loader(
             self.real,
@@ -53,7 +54,7 @@ class Run:
             self.device,
             config.seed,
             config.data.flip,
-            config.gpu.channels_last,
+            self.layout is torch.channels_last,
         )
         self.engine = Engine(
             self.model,
@@ -89,7 +90,7 @@ class Run:
             self.config.network, self.config.loss, self.config.data.shape
         )
         for name, network in networks.items():
-            network.to(self.device, memory_format=self.config.gpu.memory_format)  # type: ignore[call-overload]
+            network.to(self.device, memory_format=self.layout)  # type: ignore[call-overload]
             network.train()
             # What is differentiated through its input gradient cannot be compiled: AOTAutograd has no double
             # backward. Only averaged networks (the generator) are free of it then.

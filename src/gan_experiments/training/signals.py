@@ -15,8 +15,10 @@ log = logging.getLogger(__name__)
 
 @contextmanager
 def catch_signals() -> Iterator[list[int]]:
-    """Collect SIGINT and SIGTERM instead of dying; a second SIGINT interrupts at once, except one of several ranks:
-    those get it from the terminal and again from their launcher.
+    """Collect SIGINT, SIGTERM and SIGHUP (a closed terminal, unless nohup has it ignored) instead of dying.
+
+    A second SIGINT interrupts at once, except one of several ranks: those get it from the terminal and again from
+    their launcher.
     """
     caught: list[int] = []
 
@@ -27,8 +29,11 @@ def catch_signals() -> Iterator[list[int]]:
             log.info("%s: saving and stopping", signal.Signals(number).name)
         caught.append(number)
 
+    numbers = [signal.SIGINT, signal.SIGTERM]
+    if hasattr(signal, "SIGHUP") and signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:
+        numbers.append(signal.SIGHUP)
     try:
-        before = {number: signal.signal(number, handler) for number in (signal.SIGINT, signal.SIGTERM)}
+        before = {number: signal.signal(number, handler) for number in numbers}
     except ValueError:  # not in the main thread, where signals cannot be caught: a launcher does it
         yield caught
         return

@@ -1,0 +1,79 @@
+"""The best figure that a budget of runs can be expected to reach (Lucic et al. 2018, "Are GANs created equal?")."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from gan_experiments.reports.figures import direction
+from gan_experiments.reports.table import Row, Table
+from gan_experiments.reports.text import cut, number, plain
+
+FEWEST = 3  # runs of a pool
+
+
+def expected_best(values: Sequence[float], sign: int = -1) -> list[tuple[float, float]]:
+    """Expectation and standard deviation of the best of k runs, for k from 1 to the number of values.
+
+    The k runs are drawn with replacement from those that were made. With the values sorted from best to worst, all k
+    are no better than the i-th of n with probability ((n - i) / n)^k, i from 0, so that nothing is sampled. `sign`:
+    -1 where lower is better, 1 where higher is. Values that are not finite (diverged runs) count as the worst of the
+    others; empty where there are none.
+    """
+    finite = sorted((value for value in values if math.isfinite(value)), key=lambda value: -sign * value)
+    if not finite:
+        return []
+    ordered = finite + [finite[-1]] * (len(values) - len(finite))
+    count = len(ordered)
+    curve = []
+    for k in range(1, count + 1):
+        weights = [((count - i) / count) ** k - ((count - i - 1) / count) ** k for i in range(count)]
+        mean = math.fsum(w * value for w, value in zip(weights, ordered, strict=True))
+        variance = math.fsum(w * (value - mean) ** 2 for w, value in zip(weights, ordered, strict=True))
+        curve.append((mean, math.sqrt(variance)))
+    return curve
+
+
+@dataclass
+class Pool:
+    """The runs of one model (of one value of the first setting that tells groups apart), whatever else they differ in."""
+
+    name: str
+    values: list[float]
+    curve: list[tuple[float, float]]
+    images: float  # that a run sees
+    seconds: float  # that it takes
+
+
+def pools(table: Table) -> list[Pool]:
+    """The pools of a table with at least FEWEST runs, by its primary figure; empty where it has none."""
+    primary = table.primary
+    found: dict[str, list[Row]] = {}
+    for row in table.rows:
+        name = next((f"{plain(key)}={cut(value)}" for key, value in row.group.label.items()), row.group.name)
+        found.setdefault(name, []).append(row)
+    made = []
+    for name, rows in found.items():
+        values = [one for row in rows for one in row.values.get(primary or "", [])]
+        curve = expected_best(values, direction(primary)) if primary else []
+        if len(values) >= FEWEST and curve:
+            runs = sum(row.seeds for row in rows)
+            images = sum(row.images_seen * row.seeds for row in rows) / runs
+            made.append(
+                Pool(name, values, curve, images, sum(row.seconds * row.seeds for row in rows) / runs)
+            )
+    return made
+
+
+def budget_cells(made: Sequence[Pool]) -> list[list[str]]:
+    """A line a pool: the expected best with its deviation for 1, 2, 4, ... runs, and what a run costs."""
+    longest = max(len(pool.curve) for pool in made)
+    budgets = [2**i for i in range(longest.bit_length()) if 2**i <= longest]
+    lines = [["runs", *map(str, budgets), "images a run", "seconds a run"]]
+    for pool in made:
+        known = [pool.curve[k - 1] for k in budgets if k <= len(pool.curve)]
+        cells = [f"{number(mean)} ± {number(spread, spread)}" for mean, spread in known]
+        cells += [""] * (len(budgets) - len(cells))
+        lines.append([pool.name, *cells, f"{pool.images:,.0f}", f"{pool.seconds:.0f}"])
+    return lines
