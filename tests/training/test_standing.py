@@ -47,7 +47,7 @@ def test_statistics_are_those_of_the_prior(compose: Any) -> None:
     standing.update()
     layer = standing.networks["generator"][0]
     assert layer.running_mean.abs().max() < 0.05
-    torch.testing.assert_close(layer.running_var, torch.ones(3), atol=0.05, rtol=0)
+    torch.testing.assert_close(layer.running_var, torch.ones(3), atol=0.15, rtol=0)
     inputs = Inputs(torch.randn(1000, 3))
     moved = Far().sample({"generator": generator}, inputs)
     samples = Far().sample(standing.networks, inputs)

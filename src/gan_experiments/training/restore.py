@@ -22,6 +22,7 @@ from gan_experiments.training import checkpoint
 from gan_experiments.training.device import Gpu
 from gan_experiments.training.inspection import Allowance
 from gan_experiments.training.sampler import Sampler
+from gan_experiments.training.standing import Standing
 from gan_experiments.types import ImageShape, Inputs
 
 GROUPS = ("model", "network", "loss")  # what sampling needs
@@ -90,7 +91,10 @@ class Restored:
                 module.load_state_dict(weights[name])
                 module.to(device, memory_format=self.gpu.memory_format(network)).eval()
         self.gpu.prepare(device)
-        self.sampler = Sampler(self.model, self.networks, self.gpu, device)
+        standing = Standing(self.model, self.networks, self.gpu, device, seed=0)
+        with checkpoint.understanding(path):
+            standing.load_state_dict(state.get("standing", {}))
+        self.sampler = Sampler(self.model, standing.networks, self.gpu, device, shown=self.networks)
 
     def component(self, group: str) -> Any:
         """The model, data set, metrics, ... of the run; raises UserError."""

@@ -27,6 +27,7 @@ from gan_experiments.training.restore import describe, shape_of
 from gan_experiments.training.rewind import EVALUATION, PICTURES
 from gan_experiments.training.sampler import Sampler
 from gan_experiments.training.signals import catch_signals
+from gan_experiments.training.standing import Standing
 
 log = logging.getLogger(__name__)
 
@@ -76,7 +77,10 @@ class Run:
             config.train.length,
             config.train.ema,
         )
-        self.sampler = Sampler(self.model, self.engine.sampled, config.gpu, self.device)
+        sampled = self.engine.sampled
+        self.standing = Standing(self.model, sampled, config.gpu, self.device, config.seed)
+        self.sampler = Sampler(self.model, self.standing.networks, config.gpu, self.device, shown=sampled)
+        self.settled = -1  # the step of the standing statistics
         self.seconds = 0.0  # of earlier attempts at this run
         self.best: dict[str, Any] = {}
         self.metrics: dict[str, float] = {}
@@ -200,6 +204,8 @@ class Run:
             self.recorder.progress(step, total, {**self.engine.drain(), **self._rates()}, train.batch_size)
         number = self._told()
         with self.recorder.pause():
+            if self.due or save or number:
+                self._settle()
             if number:
                 self._stop(number)
             if PICTURES in self.due:
@@ -213,6 +219,7 @@ class Run:
         if not self.due:
             return
         with self.recorder.pause():
+            self._settle()
             if PICTURES in self.due:
                 self.pictures.draw(self.engine.step)
             if EVALUATION in self.due:
@@ -224,6 +231,12 @@ class Run:
             self.due = ()
             if self.saved[0] == self.engine.step:
                 self._save()
+
+    def _settle(self) -> None:
+        """Bring what is sampled to the weights of now; all ranks come here together."""
+        if self.settled != self.engine.step:
+            self.standing.update()
+            self.settled = self.engine.step
 
     def _stop(self, number: int) -> None:
         """Save, which all ranks wait for, and raise Interrupted."""
@@ -275,6 +288,7 @@ class Run:
             "best": self.best,
             "metrics": self.metrics,
             "due": list(self.due),
+            "standing": self.standing.state_dict(),
         }
         self.checkpoints.save(self.engine.step, state, best=self.best.get("step") == self.engine.step)
         self.saved = now

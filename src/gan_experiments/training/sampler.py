@@ -16,11 +16,19 @@ from gan_experiments.types import Inputs
 class Sampler:
     """Images from a model's `networks`, in eval mode, in the run's precision and without gradients.
 
-    Each network's mode comes back after every call.
+    shown: the networks of panels, where these are others. Each network's mode comes back after every call.
     """
 
-    def __init__(self, model: Model, networks: dict[str, nn.Module], gpu: Gpu, device: torch.device) -> None:
+    def __init__(
+        self,
+        model: Model,
+        networks: dict[str, nn.Module],
+        gpu: Gpu,
+        device: torch.device,
+        shown: dict[str, nn.Module] | None = None,
+    ) -> None:
         self.model, self.networks, self.gpu, self.device = model, networks, gpu, device
+        self.shown = shown or networks
 
     def __call__(self, inputs: Inputs, direction: str = "") -> Tensor:
         """Images (n, c, h, w) in [-1, 1], float32, on the device; one batch."""
@@ -30,7 +38,7 @@ class Sampler:
     def panels(self, inputs: Inputs, direction: str = "") -> dict[str, Tensor]:
         """The columns of a picture of given images; empty for a method that takes no images in."""
         with self._evaluating():
-            panels = self.model.panels(self.networks, inputs, direction)
+            panels = self.model.panels(self.shown, inputs, direction)
             return {name: images.float() for name, images in panels.items()}
 
     def scores(self, images: Tensor) -> Tensor | None:
@@ -40,12 +48,14 @@ class Sampler:
 
     @contextmanager
     def _evaluating(self) -> Iterator[None]:
-        modes = {name: network.training for name, network in self.networks.items()}
+        modes = {
+            network: network.training for network in (*self.networks.values(), *self.shown.values())
+        }
         try:
-            for network in self.networks.values():
+            for network in modes:
                 network.eval()
             with torch.no_grad(), self.gpu.autocast(self.device):
                 yield
         finally:
-            for name, network in self.networks.items():
-                network.train(modes[name])
+            for network, training in modes.items():
+                network.train(training)

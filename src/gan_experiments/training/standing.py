@@ -16,7 +16,7 @@ from gan_experiments.models import Model
 from gan_experiments.networks.layers import BatchNorm
 from gan_experiments.training.device import Gpu
 
-BATCHES, SIZE = 100, 64  # of generated images that the statistics are taken from
+BATCHES, SIZE = 32, 64  # of generated images that the statistics are taken from
 STREAM = 4_000_037  # offset of the random stream of their inputs
 
 
