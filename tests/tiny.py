@@ -18,7 +18,7 @@ from gan_experiments.config import Config
 CONF = Path(__file__).resolve().parent.parent / "conf"
 
 # The shipped models by what their generators are given; the translators need data with two domains.
-TRANSLATORS = ["cut", "cyclegan", "fastcut", "pix2pix"]
+TRANSLATORS = ["cut", "cyclegan", "fastcut", "pix2pix", "pix2pix_gan", "pix2pix_l1"]
 MODELS = sorted({file.stem for file in (CONF / "model").glob("[!_]*.yaml")} - {*TRANSLATORS})
 
 # A run that takes a second: the smallest networks, eight images at a time, nothing evaluated.
@@ -43,7 +43,7 @@ APART = {**PAIRS, "trainB": 13, "testB": 11}
 
 def translation(folder: Path, model: str) -> list[str]:
     """Overrides of a tiny run of a translator, whose data are pictures of noise that this writes into `folder`."""
-    paired = model == "pix2pix"
+    paired = model.startswith("pix2pix")
     numbers = np.random.default_rng(0)
     for name, count in (PAIRS if paired else APART).items():
         (folder / name).mkdir(parents=True, exist_ok=True)
