@@ -25,6 +25,7 @@ class ImageShape:
     classes: int = 0
     source: ImageShape | None = None
     counts: tuple[int, ...] | None = None
+    class_names: tuple[str, ...] | None = None
 
     @property
     def dims(self) -> tuple[int, int, int]:

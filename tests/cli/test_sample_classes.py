@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import sys
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from PIL import Image
 
 import tiny
 from gan_experiments.cli import sample
+from gan_experiments.errors import UserError
 from gan_experiments.training.restore import Restored
 
 
@@ -97,3 +99,14 @@ def test_a_model_that_is_not_told(tmp_path: Path, monkeypatch: Any, capsys: Any)
     capsys.readouterr()
     assert call(monkeypatch, tmp_path, "--label", 1) == 2
     assert "not told which class" in capsys.readouterr().err
+
+
+def test_a_class_has_the_name_that_the_data_gives_it(trained: Path) -> None:
+    restored = Restored(trained / "checkpoints" / "last.pt", torch.device("cpu"))
+    assert restored.shape.class_names == tuple("0123456789")
+    restored.shape = dataclasses.replace(restored.shape, class_names=("cat", "dog"))
+    assert (restored.label("dog"), restored.label("1"), restored.label("7")) == (1, 1, 7)
+    with pytest.raises(
+        UserError, match="there is no class 'dgo': its classes are cat, dog"
+    ):
+        restored.label("dgo")

@@ -32,6 +32,8 @@ from gan_experiments.cli import messages, resume
 from gan_experiments.cli.catalogue import Catalogue, override_key
 from gan_experiments.cli.exit_codes import INTERRUPTED, TERMINATED, say_error
 from gan_experiments.errors import Interrupted, RunError, UserError
+from gan_experiments.locking import NAME as LOCK
+from gan_experiments.locking import refuse_if_locked
 from gan_experiments.runs import RECORD, RunFolder
 
 log = logging.getLogger("gan_experiments")
@@ -215,12 +217,13 @@ def write_record(folder: Path, record: dict[str, Any]) -> None:
 
 def _prepare(folder: Path, cfg: DictConfig, same: bool) -> None:
     """A sweep's folder may hold an earlier attempt: go on with it, or put it aside if its settings differ."""
+    refuse_if_locked(folder)
     if same:
         if (folder / resume.LAST).is_file():
             cfg.resume = str(folder / resume.LAST)
         return
     log_file = f"{HydraConfig.get().job.name}.log"
-    old = [path for path in folder.iterdir() if path.name not in (".hydra", log_file)]
+    old = [path for path in folder.iterdir() if path.name not in (".hydra", log_file, LOCK)]
     if old:
         aside = free_folder(folder.parent / ".replaced" / folder.name)
         for path in old:

@@ -20,6 +20,7 @@ from omegaconf import DictConfig
 
 from gan_experiments.cli.catalogue import Catalogue, override_key
 from gan_experiments.errors import UserError
+from gan_experiments.locking import refuse_if_locked
 from gan_experiments.runs import RunFolder
 
 AUTO = "auto"
@@ -70,6 +71,7 @@ def located(config: DictConfig) -> tuple[Path | None, Path | None, str | None]:
     run = run_of(checkpoint)
     if run is not None:
         check_enclosed(run)
+        refuse_if_locked(run)
     return checkpoint, run, f"Resuming from {shown(checkpoint)}"
 
 

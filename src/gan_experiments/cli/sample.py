@@ -71,7 +71,7 @@ def parser() -> argparse.ArgumentParser:
         help="of the latents, or of a translator's noise (default: %(default)s)",
     )
     parser.add_argument(
-        "--label", type=int, help="the class to draw, for models that are told it (default: all)"
+        "--label", help="the class to draw, by name or number, for models that are told it (default: all)"
     )
     parser.add_argument("--device", default="cpu", help="torch device (default: %(default)s)")
     parser.add_argument(
@@ -94,6 +94,8 @@ def run() -> None:
     from gan_experiments.training.restore import Restored
 
     restored = Restored(path, device_of(arguments.device), arguments.module)
+    if arguments.label is not None:
+        arguments.label = restored.label(arguments.label)
     folder = path.parent.parent / "samples" if path.parent.name == "checkpoints" else path.parent
     if restored.shape.source is not None:
         from gan_experiments.cli.translate import translate

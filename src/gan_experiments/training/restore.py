@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,7 @@ from gan_experiments.components import find
 from gan_experiments.config import Config
 from gan_experiments.data import Data, ImageSet
 from gan_experiments.data.transforms import Pixels
-from gan_experiments.errors import UserError
+from gan_experiments.errors import UserError, did_you_mean
 from gan_experiments.models import Feed, LatentModel, Model
 from gan_experiments.training import checkpoint
 from gan_experiments.training.device import Gpu
@@ -117,6 +118,16 @@ class Restored:
         own: DictConfig = settings[group]
         return own
 
+    def label(self, name: str) -> int:
+        """The class of that name or number; raises UserError where there is none."""
+        names = self.shape.class_names or ()
+        if name in names:
+            return names.index(name)
+        if not re.fullmatch(r"-?\d{1,9}", name):
+            known = f"its classes are {', '.join(names)}" if names else "its classes have numbers only"
+            raise UserError(f"there is no class '{name}': {known}" + did_you_mean(name, names))
+        return int(name)
+
     def feed(self, seed: int, label: int | None = None, sources: Pixels | None = None) -> Feed:
         """The inputs that sampling draws; `label`: of this class only; `sources`: images to translate.
 
@@ -138,14 +149,14 @@ class Restored:
 
 
 def shape_of(data: Data, real: ImageSet) -> ImageShape:
-    """The shape of the images to train on, with the number of them in each class."""
+    """The shape of the images to train on, with the names of the classes and the number of images in each."""
     if real.labels is None:
         return data.shape
     counts = np.bincount(real.labels, minlength=data.num_classes)
-    return dataclasses.replace(data.shape, counts=tuple(counts.tolist()))
+    return dataclasses.replace(data.shape, counts=tuple(counts.tolist()), class_names=real.class_names)
 
 
 def _shape(record: dict[str, Any]) -> ImageShape:
-    source, counts = record.get("source"), record.get("counts")
-    parts = {"source": ImageShape(**source) if source else None, "counts": tuple(counts) if counts else None}
-    return ImageShape(**{**record, **parts})
+    source = record.get("source")
+    lists = {name: tuple(record[name]) for name in ("counts", "class_names") if record.get(name)}
+    return ImageShape(**{**record, **lists, "source": ImageShape(**source) if source else None})

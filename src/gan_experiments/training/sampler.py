@@ -48,9 +48,7 @@ class Sampler:
 
     @contextmanager
     def _evaluating(self) -> Iterator[None]:
-        modes = {
-            network: network.training for network in (*self.networks.values(), *self.shown.values())
-        }
+        modes = {network: network.training for network in (*self.networks.values(), *self.shown.values())}
         try:
             for network in modes:
                 network.eval()
