@@ -58,6 +58,7 @@ TYPED = {
     "  Add it with +penalty@model.penalties.gp=gp",
     "+model.penalties.gp.weight=3": "model.penalties has no gp\n  Add it with +penalty@model.penalties.gp=gp",
     "+model.penalties.gp=gp": "model.penalties has no gp\n  Add it with +penalty@model.penalties.gp=gp",
+    "head=san": "head is part of another option: head@model.head=san",
     "+penalty=gp": "penalty is part of another option: +penalty@model.penalties.gp=gp",
     "~metrics": "a run needs metrics: metrics=OPTION (metrics=none)",
     "~paths": "paths.data has no value; give it as paths.data=FOLDER",

@@ -106,7 +106,5 @@ def test_a_class_has_the_name_that_the_data_gives_it(trained: Path) -> None:
     assert restored.shape.class_names == tuple("0123456789")
     restored.shape = dataclasses.replace(restored.shape, class_names=("cat", "dog"))
     assert (restored.label("dog"), restored.label("1"), restored.label("7")) == (1, 1, 7)
-    with pytest.raises(
-        UserError, match="there is no class 'dgo': its classes are cat, dog"
-    ):
+    with pytest.raises(UserError, match="there is no class 'dgo': its classes are cat, dog"):
         restored.label("dgo")

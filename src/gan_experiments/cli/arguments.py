@@ -13,7 +13,7 @@ from hydra._internal.utils import get_args_parser
 from hydra.core.override_parser.overrides_parser import OverridesParser
 
 from gan_experiments.cli import resume
-from gan_experiments.cli.catalogue import Catalogue, override_key
+from gan_experiments.cli.catalogue import PLACES, Catalogue, override_key
 from gan_experiments.errors import UserError, did_you_mean
 
 NO_SETTING = "'{}' is no setting; settings are written key=value"
@@ -122,7 +122,8 @@ def _check_form(override: str, catalogue: Catalogue) -> None:
         listed = ", ".join(catalogue.groups[key])
         raise UserError(f"there is no {override}. Options: {listed}")  # Hydra would not name the group
     if equals and _is_part(group := override_key(override), catalogue):
-        raise UserError(f"{group} is part of another option: +{group}@model.penalties.{value}={value}")
+        place = PLACES.get(group, f"+{group}@KEY={{}}")
+        raise UserError(f"{group} is part of another option: {place.format(value)}")
     if override.startswith("~hydra"):
         raise UserError(f"{override}: a run cannot do without Hydra's own settings")
     if equals or override.startswith("~"):

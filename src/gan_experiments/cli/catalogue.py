@@ -32,6 +32,9 @@ class Setting:
     comment: str
 
 
+PLACES = {"head": "head@model.head={}", "penalty": "+penalty@model.penalties.{0}={0}"}
+"""How an option is written of a group whose options are parts of others."""
+
 _LINE = re.compile(r"^(?P<indent> *)(?P<key>[\w/]+):(?P<value>[^#]*)(?:#\s*(?P<comment>.*))?$")
 _DEFAULT = re.compile(r"^ *- (?P<group>[\w/]+): *(?P<option>\S+)(?: *#\s*(?P<comment>.*))?$")
 

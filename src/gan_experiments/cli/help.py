@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import textwrap
 
-from gan_experiments.cli.catalogue import Catalogue
+from gan_experiments.cli.catalogue import PLACES, Catalogue
 
 USAGE = """\
 usage: {program} [key=value ...]             one run
@@ -38,7 +38,7 @@ def _title(group: str, catalogue: Catalogue) -> str:
     if group in catalogue.defaults:
         default = catalogue.defaults[group]
         return f"{group}={default.value}   {default.comment}".rstrip()
-    return f"{group}   part of another option: +{group}@KEY.NAME=OPTION"
+    return f"{group}   part of another option: {PLACES.get(group, '+' + group + '@KEY={}').format('NAME')}"
 
 
 def _recipes(group: str, catalogue: Catalogue) -> list[str]:

@@ -60,7 +60,8 @@ class Sweep:
             status = "interrupted"
         if status == "finished" and self.before.get(folder.name) == path.stat().st_mtime_ns:
             status = "skipped"
-        overrides = {override_key(line): line.partition("=")[2] for line in resume.overrides(folder)}
+        typed = [line for line in resume.overrides(folder) if not jobs.own_recipe(line)]
+        overrides = {override_key(line): line.partition("=")[2] for line in typed}
         return Row(
             name=folder.name,
             status=status,
