@@ -67,8 +67,9 @@ def _locked(lock: Path, target: Path) -> int:
                     print(f"Waiting for another process that is making {target}", file=sys.stderr)
                 told = True
                 fcntl.flock(handle, fcntl.LOCK_EX)
-            if os.path.exists(lock) and os.path.samestat(os.fstat(handle), os.stat(lock)):
-                return handle
+            with suppress(FileNotFoundError):
+                if os.path.samestat(os.fstat(handle), os.stat(lock)):
+                    return handle
         except BaseException:
             os.close(handle)
             raise

@@ -63,7 +63,8 @@ class Conditional(Gan):
 
     def build(self, network: Network, loss: Loss, shape: ImageShape) -> dict[str, nn.Module]:
         self.classes = shape.classes
-        counts = torch.tensor(shape.counts or [1] * shape.classes)
+        # On the CPU also where networks are built without memory, to see whether they can be.
+        counts = torch.tensor(shape.counts or [1] * shape.classes, device="cpu")
         self.present = counts.nonzero()[:, 0]
         if self.class_prior is ClassPrior.uniform:
             counts = (counts > 0).long()

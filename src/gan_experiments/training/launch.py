@@ -29,8 +29,12 @@ PATIENCE = "600"  # seconds that ranks have to save themselves before the launch
 STOPS = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
 
 
+def nothing() -> None:
+    """In place of a `begin` (a lambda cannot be sent to other ranks)."""
+
+
 def run(
-    config: Config, folder: Path, record: dict[str, Any], begin: Callable[[], None] = lambda: None
+    config: Config, folder: Path, record: dict[str, Any], begin: Callable[[], None] = nothing
 ) -> dict[str, float]:
     """Train as `config` says, leave everything in `folder`, return the last evaluation's metrics.
 
