@@ -123,7 +123,9 @@ def understanding(path: Path) -> Iterator[None]:
     try:
         yield
     except UserError as error:
-        raise error if str(path) in str(error) else UserError(f"{path}: {error}") from error
+        if str(path) in str(error):
+            raise  # `from error` would make it its own cause
+        raise UserError(f"{path}: {error}") from error
     except (MemoryError, torch.OutOfMemoryError) as error:
         raise UserError(f"there is not enough memory for what {path} describes") from error
     except Exception as error:  # what was written by hand or by another version can fail in any way
