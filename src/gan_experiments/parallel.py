@@ -68,7 +68,7 @@ def share(pieces: int) -> range:
     return range(rank() * pieces // world_size(), (rank() + 1) * pieces // world_size())
 
 
-def collected(value: T) -> list[T] | None:
+def gather_objects(value: T) -> list[T] | None:
     """The values of all ranks, in their order, on the first rank; None on the others."""
     if world_size() == 1:
         return [value]
@@ -77,7 +77,7 @@ def collected(value: T) -> list[T] | None:
     return values
 
 
-def decided(make: Callable[[], T]) -> T:
+def broadcast(make: Callable[[], T]) -> T:
     """What `make` gives on the first rank, on all ranks."""
     if world_size() == 1:
         return make()

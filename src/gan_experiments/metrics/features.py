@@ -127,7 +127,7 @@ class Extraction:
     def features(self) -> Features | None:
         """All of them, of all ranks, on the first rank; None on the others. Frees what was collected."""
         parts, self.parts = self.parts, []
-        everywhere = parallel.collected(parts)
+        everywhere = parallel.gather_objects(parts)
         if everywhere is None:
             return None
         return Features.joined([part for parts in everywhere for part in parts], self.keep)

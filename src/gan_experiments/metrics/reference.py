@@ -60,7 +60,7 @@ class Reference:
         if parallel.world_size() == 1:
             return
         key = {"what": "features", **self._key}
-        if not parallel.decided(lambda: key in self.store):
+        if not parallel.broadcast(lambda: key in self.store):
             found = self._extract()
             if parallel.rank() == 0:
                 self.store.get(key, lambda: found)
@@ -76,7 +76,7 @@ class Reference:
                     extraction.add(torch.from_numpy(images))
                 bar.update(len(pieces[index]))
         found = extraction.features()
-        broken = parallel.decided(lambda: found.non_finite if found is not None else 0)
+        broken = parallel.broadcast(lambda: found.non_finite if found is not None else 0)
         if broken:
             raise RunError(f"the features of {broken} of {len(self.rows)} images are not finite")
         return {} if found is None else {"pooled": found.pooled.numpy(), "logits": found.logits.numpy()}

@@ -141,7 +141,7 @@ class Evaluations:
         targets, rows = held_out.images, []
         for start, outputs, _ in batches(self.samples(comparison, sampler), len(targets), pairs.BATCH):
             rows.append(pairs.closeness(outputs.cpu(), torch.tensor(targets[start : start + len(outputs)])))
-        everywhere = parallel.collected(rows)
+        everywhere = parallel.gather_objects(rows)
         return (
             {}
             if everywhere is None
