@@ -104,6 +104,7 @@ def trials(methods: list[str]) -> list[Any]:
 
 def points(run: Run) -> tuple[Modes, float]:
     """Modes of 2,500 generated points, and their sliced Wasserstein distance from as many real ones."""
+    run.standing.update()
     generated = run.sampler(run.model.inputs(Noise(5, run.device), 2500)).flatten(1)
     real = torch.from_numpy(run.real.images[:2500]).flatten(1)
     directions = random_directions(Noise(6, run.device), 200, 2)
@@ -129,6 +130,7 @@ def test_all_modes_of_the_ring_and_a_third_of_the_distance(
 
 
 def distance(run: Run) -> float:
+    run.standing.update()  # as a run does before it evaluates
     return run.evaluations(run.sampler).values["fd_lenet"]
 
 
