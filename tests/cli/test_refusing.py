@@ -39,6 +39,7 @@ def test_a_refused_resume_changes_nothing(gan_train: Call, tmp_path: Path, capsy
         "loss=none",  # by the model
         "data.channels=2",  # by the data
         "network=dcgan_small",  # by the networks' shapes
+        "optim=rmsprop",  # by the optimisers
         "data.path=nowhere",
         "paths.data=/dev/null/x data=mnist",
     ):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from abc import abstractmethod
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -86,13 +87,13 @@ class TranslationModel(Model):
             suffix=suffix,
         )
 
+    @abstractmethod
     def translators(self) -> list[Translator]:
         """The generators, in the order of `translations`."""
-        raise NotImplementedError
 
+    @abstractmethod
     def adversaries(self) -> dict[str, Adversary]:
         """The discriminators with all that is asked of them, by the name that a checkpoint uses."""
-        raise NotImplementedError
 
     def constrain(self) -> None:
         for adversary in self.adversaries().values():

@@ -71,6 +71,12 @@ class Checkpoints(NoCheckpoints):
             old.unlink()
 
 
+def kept(run: Path) -> str:
+    """What of a run that failed is still there."""
+    last = run / "checkpoints" / "last.pt"
+    return f"the last good checkpoint is {last}" if last.exists() else "no checkpoint was written yet"
+
+
 def _step(path: Path) -> int:
     """The step of a checkpoint; FIRST where there is none that can be read."""
     try:

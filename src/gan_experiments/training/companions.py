@@ -48,5 +48,4 @@ def _names(kinds: Iterable[type[Data]]) -> str:
 
 def _translators() -> list[str]:
     kinds = [kind for kind in vars(models).values() if isinstance(kind, type) and issubclass(kind, Model)]
-    names = {kind.__module__.rpartition(".")[2] for kind in kinds if "sources" in kind.needs}
-    return sorted(names - {"translation"})
+    return sorted({kind.__module__.rpartition(".")[2] for kind in kinds if "sources" in kind.needs})

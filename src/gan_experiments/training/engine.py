@@ -203,10 +203,18 @@ class Engine:
             # A run that starts averaging when it is resumed starts from the weights themselves.
             network.load_state_dict(state["ema"].get(name, state["networks"][name]))
         for name, optimizer in self.optimizers.items():
+            check_kind(name, optimizer, state["optimizers"][name])
             optimizer.load_state_dict(state["optimizers"][name])
             lay_out(optimizer)
         self.model.load_state(state["model"])
         return self.noise.load_state_dict(state["noise"], self.step)
+
+
+def check_kind(phase: str, optimizer: torch.optim.Optimizer, state: dict[str, Any]) -> None:
+    """Raise ValueError where `state` is that of another kind of optimiser: torch would fail at the next update."""
+    numbers = {key for key, value in optimizer.defaults.items() if type(value) in (int, float, tuple)}
+    if missing := sorted(numbers - set(state["param_groups"][0])):
+        raise ValueError(f"the optimiser of phase '{phase}' was another one, without {', '.join(missing)}")
 
 
 def lay_out(optimizer: torch.optim.Optimizer) -> None:

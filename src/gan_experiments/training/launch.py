@@ -22,6 +22,7 @@ from gan_experiments import parallel
 from gan_experiments.config import Config
 from gan_experiments.errors import Interrupted, RunError, UserError, refusal
 from gan_experiments.locking import locked
+from gan_experiments.training.checkpoints import kept
 from gan_experiments.training.companions import check_companions
 from gan_experiments.training.run import Run
 
@@ -59,9 +60,7 @@ def _refusals(folder: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        last = folder / "checkpoints" / "last.pt"
-        kept = f"the last good checkpoint is {last}" if last.exists() else "no checkpoint was written yet"
-        raise RunError(f"{error.filename or folder}: {refusal(error)}; {kept}") from error
+        raise RunError(f"{error.filename or folder}: {refusal(error)}; {kept(folder)}") from error
 
 
 def _later(thread: threading.ExceptHookArgs) -> None:

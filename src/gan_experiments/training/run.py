@@ -18,7 +18,7 @@ from gan_experiments.data.loader import Loader
 from gan_experiments.errors import Interrupted, RunError, UserError
 from gan_experiments.noise import Noise
 from gan_experiments.training import checkpoint
-from gan_experiments.training.checkpoints import Checkpoints, NoCheckpoints
+from gan_experiments.training.checkpoints import Checkpoints, NoCheckpoints, kept
 from gan_experiments.training.engine import Engine
 from gan_experiments.training.evaluation import Evaluations, objective, record
 from gan_experiments.training.pictures import NoPictures, Pictures
@@ -166,9 +166,7 @@ class Run:
             status = "interrupted"
             raise Interrupted(self.caught[0], self.checkpoints.path(self.engine.step)) from None
         except RunError as error:
-            last = self.folder / "checkpoints" / "last.pt"
-            kept = f"the last good checkpoint is {last}" if last.exists() else "no checkpoint was written yet"
-            raise RunError(f"{error}; {kept}") from error
+            raise RunError(f"{error}; {kept(self.folder)}") from error
         finally:
             self.recorder.summary(self._summary(status))
             self.recorder.close()
