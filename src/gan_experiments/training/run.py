@@ -26,19 +26,12 @@ from gan_experiments.training.recorder import NullRecorder, Recorder
 from gan_experiments.training.restore import describe, shape_of
 from gan_experiments.training.rewind import EVALUATION, PICTURES
 from gan_experiments.training.sampler import Sampler
-from gan_experiments.training.signals import catch_signals
+from gan_experiments.training.signals import SignalReceived, agreed, catch_signals, stop_if
 from gan_experiments.training.standing import Standing
 
 log = logging.getLogger(__name__)
 
 LATENTS = 1_000_003  # offset of the random stream that training draws from
-LOOK_EVERY = {
-    "cpu": 1
-}  # steps after which ranks ask each other whether to stop: elsewhere this waits for the device
-
-
-class _Told(Exception):  # noqa: N818  (being told to stop is no error)
-    """A signal came in the middle of an evaluation."""
 
 
 class Run:
@@ -90,7 +83,13 @@ class Run:
             self._resume(Path(config.resume))
         self.shown = self._shown(root)
         self.evaluations = Evaluations(
-            config.metrics, config.data, self.model, root, self.device, self.real, self._look
+            config.metrics,
+            config.data,
+            self.model,
+            root,
+            self.device,
+            self.real,
+            lambda: stop_if(self.caught),
         )
         self.began = time.monotonic()
         start = self.engine.step if config.resume is not None else -1
@@ -200,7 +199,7 @@ class Run:
         if save or step % train.log_every == 0:
             total = train.length.last_step(step, self.engine.images_seen)
             self.recorder.progress(step, total, {**self.engine.drain(), **self._rates()}, train.batch_size)
-        number = self._told()
+        number = agreed(self.caught, step, self.device)
         with self.recorder.pause():
             if self.due or save or number:
                 self._settle()
@@ -223,7 +222,7 @@ class Run:
             if EVALUATION in self.due:
                 try:
                     self._evaluate(self.engine.step)
-                except _Told:
+                except SignalReceived:
                     self._save()
                     raise Interrupted(self.caught[0], self.checkpoints.path(self.engine.step)) from None
             self.due = ()
@@ -304,18 +303,3 @@ class Run:
             "best": self.best,
             "folder": str(self.folder),
         }
-
-    def _told(self) -> int:
-        """The signal that any rank was sent, 0 for none: the same on all ranks, which agree on the step so."""
-        if not parallel.initialized():
-            return self.caught[0] if self.caught else 0
-        if self.engine.step % LOOK_EVERY.get(self.device.type, 10):
-            return 0
-        number = torch.tensor(self.caught[0] if self.caught else 0, device=self.device)
-        dist.all_reduce(number, op=dist.ReduceOp.MAX)
-        return int(number)
-
-    def _look(self) -> None:
-        """Between the batches of an evaluation, which ranks share: the first one has all that a checkpoint needs."""
-        if self.caught and parallel.rank() == 0:
-            raise _Told

@@ -4,13 +4,23 @@ from __future__ import annotations
 
 import logging
 import signal
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from types import FrameType
+
+import torch
+import torch.distributed as dist
 
 from gan_experiments import parallel
 
 log = logging.getLogger(__name__)
+
+# Steps after which ranks ask each other whether to stop: on other devices than a CPU this waits for the device.
+ASK_EVERY = {"cpu": 1}
+
+
+class SignalReceived(Exception):  # noqa: N818  (being told to stop is no error)
+    """A signal came in the middle of an evaluation."""
 
 
 @contextmanager
@@ -42,3 +52,22 @@ def catch_signals() -> Iterator[list[int]]:
     finally:
         for number, previous in before.items():
             signal.signal(number, previous)
+
+
+def agreed(caught: Sequence[int], step: int, device: torch.device) -> int:
+    """The signal that any rank has caught, 0 for none: the same on all ranks, which agree on the step so."""
+    mine = caught[0] if caught else 0
+    if not parallel.initialized():
+        return mine
+    if step % ASK_EVERY.get(device.type, 10):
+        return 0
+    number = torch.tensor(mine, device=device)
+    dist.all_reduce(number, op=dist.ReduceOp.MAX)
+    return int(number)
+
+
+def stop_if(caught: Sequence[int]) -> None:
+    """Raise SignalReceived between the batches of an evaluation, which ranks share: on the first rank alone, which
+    has all that a checkpoint needs."""
+    if caught and parallel.rank() == 0:
+        raise SignalReceived
