@@ -2,13 +2,8 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 import torch
-import torch.distributed as dist
-from torch import Tensor
-from torch.multiprocessing.spawn import spawn
 from translation_helpers import a_batch
 
 import tiny
@@ -16,8 +11,8 @@ from gan_experiments import parallel
 from gan_experiments.models import Step
 from gan_experiments.noise import Noise
 from gan_experiments.types import Batch, ImageShape
+from on_ranks import Results, assert_all_alike, on_ranks
 
-RANKS = 2
 GLOBAL = 4  # images
 STEPS = 3  # enough for a pool of six to be full and exchanged
 SHAPE = ImageShape(3, 8, source=ImageShape(3, 8))
@@ -29,7 +24,6 @@ CASES = {
     "cut unet": ["network=unet", "model.places=16"],
     "fastcut": ["model.places=16"],
 }
-Results = dict[str, Tensor]
 
 
 def of_model(name: str) -> Results:
@@ -62,32 +56,12 @@ def everything() -> Results:
     return results
 
 
-def work(rank: int, folder: str) -> None:
-    torch.set_num_threads(1)
-    dist.init_process_group("gloo", init_method=f"file://{folder}/rendezvous", rank=rank, world_size=RANKS)
-    torch.save({name: value.detach() for name, value in everything().items()}, f"{folder}/{rank}.pt")
-    dist.destroy_process_group()
-
-
 @pytest.fixture(scope="module")
 def ranks(tmp_path_factory: pytest.TempPathFactory) -> list[Results]:
-    folder: Path = tmp_path_factory.mktemp("ranks")
-    spawn(work, (str(folder),), nprocs=RANKS)
-    return [torch.load(folder / f"{rank}.pt") for rank in range(RANKS)]
+    return on_ranks(everything, tmp_path_factory.mktemp("ranks"))
 
 
 def test_two_ranks_compute_the_gradients_and_keep_the_fakes_of_one_process(ranks: list[Results]) -> None:
     alone = everything()
     assert any("pool" in name for name in alone)
-    for results in ranks:
-        assert results.keys() == alone.keys()
-        for name, expected in alone.items():
-            scale = expected.abs().max().item()
-            assert scale > 0
-            torch.testing.assert_close(
-                results[name],
-                expected.detach(),
-                rtol=1e-3,
-                atol=1e-4 * scale,
-                msg=lambda text, name=name: f"{name}: {text}",
-            )
+    assert_all_alike(ranks, alone)

@@ -2,22 +2,17 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 import torch
-import torch.distributed as dist
-from torch import Tensor, nn
-from torch.multiprocessing.spawn import spawn
+from torch import nn
 
 from gan_experiments import parallel
 from gan_experiments.networks.layers import BatchNorm
 from gan_experiments.noise import Noise
 from gan_experiments.penalties import R1, Dragan, GradientPenalty
+from on_ranks import RANKS, Results, on_ranks
 
 pytestmark = pytest.mark.processors
-RANKS = 2
-Results = dict[str, Tensor]
 
 
 def check_all_sum() -> Results:
@@ -64,18 +59,9 @@ def both() -> Results:
     return {**check_all_sum(), **check_batch_norm()}
 
 
-def work(rank: int, folder: str) -> None:
-    torch.set_num_threads(1)
-    dist.init_process_group("gloo", init_method=f"file://{folder}/rendezvous", rank=rank, world_size=RANKS)
-    torch.save({name: value.detach() for name, value in both().items()}, f"{folder}/{rank}.pt")
-    dist.destroy_process_group()
-
-
 @pytest.fixture(scope="module")
 def ranks(tmp_path_factory: pytest.TempPathFactory) -> list[Results]:
-    folder: Path = tmp_path_factory.mktemp("ranks")
-    spawn(work, (str(folder),), nprocs=RANKS)
-    return [torch.load(folder / f"{rank}.pt") for rank in range(RANKS)]
+    return on_ranks(both, tmp_path_factory.mktemp("ranks"))
 
 
 def test_all_sum_and_its_first_and_second_derivative(ranks: list[Results]) -> None:
