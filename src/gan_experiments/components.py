@@ -12,6 +12,8 @@ import dataclasses
 import importlib
 import os
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from hydra.core.config_search_path import ConfigSearchPath
@@ -68,6 +70,16 @@ class ComponentSource(ConfigSource):
     """Serves `schema/<group>/<Class>` to Hydra's composition."""
 
     untyped = False  # help and completion compose from the YAML values alone, without importing torch
+
+    @classmethod
+    @contextmanager
+    def composing(cls, untyped: bool) -> Iterator[None]:
+        """Compose with or without types until the block ends."""
+        before, cls.untyped = cls.untyped, untyped
+        try:
+            yield
+        finally:
+            cls.untyped = before
 
     @staticmethod
     def scheme() -> str:

@@ -74,9 +74,8 @@ def _compose_and_run(
     from gan_experiments.cli.composing import composer
     from gan_experiments.components import ComponentSource
 
-    ComponentSource.untyped = arguments.untyped
     flags = arguments.flags
-    with composer(flags.config_dir) as hydra:
+    with ComponentSource.composing(arguments.untyped), composer(flags.config_dir) as hydra:
         name = flags.config_name or job.catalogue.name
         checking = checks.Checking(hydra, name, job.catalogue, check)
         if arguments.looks:
