@@ -70,12 +70,12 @@ class RunFolder:
         try:
             text = reading.content(self.path, self.path / ".hydra" / "hydra.yaml", MAX_YAML).decode()
             hydra = yaml.load(text, _PlainLoader)
-            found = hydra["hydra"]["runtime"]["choices"].items()
+            options = hydra["hydra"]["runtime"]["choices"].items()
         except (OSError, ValueError, yaml.YAMLError, LookupError, TypeError, AttributeError, RecursionError):
             return {}
         return {
             group: option
-            for group, option in found
+            for group, option in options
             if isinstance(group, str) and isinstance(option, str)
             if option not in ("null", "") and not group.startswith(("hydra", "schema/"))
         }
@@ -102,8 +102,8 @@ class RunFolder:
     @cached_property
     def later_evaluations(self) -> list[dict[str, Any]]:
         """What gan-eval has left in `evaluations/`, in the order of steps."""
-        found = (self._json(path) for path in self._listed("evaluations", "step_", ".json"))
-        rows = [row for row in map(_evaluation, found) if row is not None]
+        records = (self._json(path) for path in self._listed("evaluations", "step_", ".json"))
+        rows = [row for row in map(_evaluation, records) if row is not None]
         return sorted(rows, key=lambda row: int(row["step"]))
 
     @property
@@ -151,13 +151,13 @@ class RunFolder:
 
 def runs_below(folder: Path) -> list[RunFolder]:
     """Every run in `folder` or below it, in the order of their paths; links to folders are not followed."""
-    found = []
+    runs = []
     for place, folders, _ in os.walk(folder):
         hydra = Path(place) / RECORD.parent
         if os.path.lexists(Path(place) / RECORD) or hydra.is_symlink():  # which leads elsewhere: not read
-            found.append(RunFolder(Path(place)))
+            runs.append(RunFolder(Path(place)))
         folders[:] = sorted(name for name in folders if name != hydra.name)
-    return sorted(found, key=lambda run: run.path)
+    return sorted(runs, key=lambda run: run.path)
 
 
 def trim_evaluations(folder: Path, step: int) -> None:
@@ -224,8 +224,8 @@ def _evaluation(row: Any) -> dict[str, Any] | None:
     }
 
 
-def _figures(found: Any) -> dict[str, float]:
-    pairs = ((name, _number(value)) for name, value in list(_dict(found).items())[:MAX_FIGURES])
+def _figures(record: Any) -> dict[str, float]:
+    pairs = ((name, _number(value)) for name, value in list(_dict(record).items())[:MAX_FIGURES])
     return {name: value for name, value in pairs if value is not None}
 
 

@@ -63,7 +63,7 @@ def folders(place: Path) -> tuple[Path, Path]:
 def call(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: Any) -> Call:
     """`call(RUN, ...) -> (exit code, out, err)`, in an empty folder."""
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(evaluation, "SHOWN", 2)  # drawing takes seconds
+    monkeypatch.setattr(evaluation, "NEIGHBOUR_ROWS", 2)  # drawing takes seconds
 
     def call(*arguments: object) -> tuple[int, str, str]:
         monkeypatch.setattr(sys, "argv", ["gan-eval", *map(str, arguments)])

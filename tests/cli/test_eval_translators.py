@@ -16,7 +16,7 @@ from gan_experiments.cli import evaluation
 @pytest.fixture
 def call(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: Any) -> Any:
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(evaluation, "SHOWN", 2)  # drawing takes seconds
+    monkeypatch.setattr(evaluation, "NEIGHBOUR_ROWS", 2)  # drawing takes seconds
 
     def call(*arguments: object) -> tuple[int, str, str]:
         monkeypatch.setattr(sys, "argv", ["gan-eval", *map(str, arguments)])

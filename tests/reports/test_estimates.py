@@ -6,7 +6,7 @@ import math
 
 import pytest
 
-from gan_experiments.reports.figures import Estimate, direction, error_of, is_shown, leaders
+from gan_experiments.reports.figures import Estimate, direction, error_of, is_reported, leaders
 
 
 def test_one_seed_has_the_error_of_its_evaluation() -> None:
@@ -38,7 +38,7 @@ def test_direction(name: str, sign: int) -> None:
 
 def test_errors_and_corrections_have_no_column() -> None:
     names = ["fd_lenet", "fd_se_lenet", "fd_unbiased_lenet", "is_std", "recall"]
-    assert [name for name in names if is_shown(name)] == ["fd_lenet", "recall"]
+    assert [name for name in names if is_reported(name)] == ["fd_lenet", "recall"]
     assert error_of("fd_lenet", {"fd_se_lenet": 0.5}) == 0.5
     assert error_of("fid", {"fid_se": 0.25}) == 0.25
     assert error_of("recall", {}) is None

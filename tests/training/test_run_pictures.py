@@ -38,7 +38,7 @@ def drawn(compose: Any, folder: Path, model: str, *overrides: str) -> tuple[Run,
 def of_run(run: Run) -> tuple[Run, Tensor]:
     run.model.sample = lambda networks, inputs, direction="": -inputs.images  # type: ignore[method-assign]
     recorder = Kept()
-    pictures = Pictures.of(run.config, recorder, run.sampler, run.networks, run.real, run.shown)
+    pictures = Pictures.of(run.config, recorder, run.sampler, run.networks, run.real, run.pictured)
     assert isinstance(pictures, Pictures)
     pictures.start()
     pictures.draw(1)

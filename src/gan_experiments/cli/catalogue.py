@@ -74,8 +74,8 @@ class Catalogue:
     def defaults(self) -> dict[str, Setting]:
         """The groups of the primary config with their default options, in its order."""
         lines = [_DEFAULT.match(line) for line in self._lines(f"{self.name}.yaml")]
-        found = [Setting(m["group"], m["option"], m["comment"] or "") for m in lines if m]
-        return {setting.name: setting for setting in found if setting.name != "hydra"}
+        settings = [Setting(m["group"], m["option"], m["comment"] or "") for m in lines if m]
+        return {setting.name: setting for setting in settings if setting.name != "hydra"}
 
     @cached_property
     def keys(self) -> list[Setting]:

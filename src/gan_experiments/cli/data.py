@@ -77,8 +77,8 @@ def _state(kind: type[Data], root: Path) -> str:
     if missing := kind.missing(root):
         names = ", ".join(remote.name for remote in missing)
         return f"not here: expected in {root / kind.folders[0]}: {names}"
-    found = (kind.unpacked and kind.find(kind.unpacked, root)) or kind.find(kind.remotes[0].name, root)
-    return f"here: {found}"
+    place = (kind.unpacked and kind.find(kind.unpacked, root)) or kind.find(kind.remotes[0].name, root)
+    return f"here: {place}"
 
 
 def _fetch(name: str, settings: list[str], root: Path) -> None:

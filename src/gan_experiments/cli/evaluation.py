@@ -31,7 +31,7 @@ from gan_experiments.training.recorder import write_json
 from gan_experiments.training.restore import Restored
 from gan_experiments.types import ImageShape
 
-SHOWN = 8  # generated images in each half of the neighbours' picture
+NEIGHBOUR_ROWS = 8  # generated images in each half of the neighbours' picture
 
 Pick = Callable[[Sequence[int]], Mapping[int, Tensor]]
 """Generated images, uint8 (c, h, w), by their places."""
@@ -232,7 +232,7 @@ def _draw(
         found = memorised.find(some, part.real)
         nearest[name] = found.figures()
         path = file.with_name(f"{file.stem}_neighbours_{name}.png")
-        memorised.draw_neighbours(found, part.real, pick, SHOWN).savefig(path, dpi=150)
+        memorised.draw_neighbours(found, part.real, pick, NEIGHBOUR_ROWS).savefig(path, dpi=150)
         pictures.append(str(path))
         if part.real.classifies:
             labels, count = part.real.features.labels, some.logits.shape[1]

@@ -127,7 +127,7 @@ class Job:
         if begun:
             _write_to_log(short, error if message is None else None)
             log_file = folder / f"{hydra.job.name}.log"
-            where = f"\n  The traceback is in {resume.shown(log_file)}" if message is None else ""
+            where = f"\n  The traceback is in {resume.relative(log_file)}" if message is None else ""
         unexpected = message is None and not isinstance(error, RunError)
         if self.full_error or (unexpected and hydra.mode == RunMode.RUN):
             traceback.print_exception(error)

@@ -72,7 +72,7 @@ def located(config: DictConfig) -> tuple[Path | None, Path | None, str | None]:
     if run is not None:
         check_enclosed(run)
         refuse_if_locked(run)
-    return checkpoint, run, f"Resuming from {shown(checkpoint)}"
+    return checkpoint, run, f"Resuming from {relative(checkpoint)}"
 
 
 def check_unused(folder: Path) -> None:
@@ -94,7 +94,7 @@ def check_enclosed(run: Path) -> None:
             raise UserError(f"{path} is neither a file nor a folder, so the run cannot go on there")
 
 
-def shown(path: Path) -> str:
+def relative(path: Path) -> str:
     """A path as the user would type it: relative where it lies below the current folder."""
     return str(path.relative_to(Path.cwd())) if path.is_relative_to(Path.cwd()) else str(path)
 

@@ -87,7 +87,7 @@ class Sweep:
                 print(f"failed: {row.name}: {row.error}", file=sys.stderr)
         path = self.folder / "summary.csv"
         write_csv(path, rows)
-        print(f"Sweep folder: {resume.shown(self.folder)}")
+        print(f"Sweep folder: {resume.relative(self.folder)}")
         failed = {row.exit_code for row in rows if row.status == "failed" and self._is_ours(row.name)}
         if exit_code in (INTERRUPTED, TERMINATED) or not failed:
             return exit_code

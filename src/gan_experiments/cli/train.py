@@ -36,7 +36,7 @@ def task(cfg: DictConfig, begin: Begin) -> float | None:
     from hydra.core.hydra_config import HydraConfig
     from omegaconf import OmegaConf
 
-    from gan_experiments.cli.resume import shown
+    from gan_experiments.cli.resume import relative
 
     hydra = HydraConfig.get()
     folder = Path(hydra.runtime.output_dir)
@@ -48,7 +48,7 @@ def task(cfg: DictConfig, begin: Begin) -> float | None:
         "overrides": list(hydra.overrides.task),
     }
     metrics = start(config, folder, record, begin)
-    log.info("Run folder: %s", shown(folder))
+    log.info("Run folder: %s", relative(folder))
     return searched(config, metrics)
 
 

@@ -66,9 +66,9 @@ def _fetch(remote: Remote, target: Path) -> None:
             failures.append(f"  {url}: {error}")
             continue
         if not remote.md5:
-            found = files.digest(part, "sha256")
-            _note(target).write_text(found + "\n")
-            print(f"{remote.name} has no published checksum; noted its sha256: {found}")
+            digest = files.digest(part, "sha256")
+            _note(target).write_text(digest + "\n")
+            print(f"{remote.name} has no published checksum; noted its sha256: {digest}")
         part.replace(target)
         return
     kept = (
@@ -84,8 +84,8 @@ def _wrong(part: Path, remote: Remote) -> str:
     """Why what arrived is not the file, or an empty string."""
     if remote.md5 is None:
         return files.unsound(part, remote.name)
-    found = files.digest(part, "md5")
-    return "" if found == remote.md5 else f"wrong checksum: md5 {found} instead of {remote.md5}"
+    digest = files.digest(part, "md5")
+    return "" if digest == remote.md5 else f"wrong checksum: md5 {digest} instead of {remote.md5}"
 
 
 def mismatch(file: Path, md5: str | None) -> str:
@@ -94,10 +94,10 @@ def mismatch(file: Path, md5: str | None) -> str:
         return ""
     algorithm = "md5" if md5 else "sha256"
     expected = md5 or _note(file).read_text().strip()
-    found = files.digest(file, algorithm)
-    if found == expected:
+    digest = files.digest(file, algorithm)
+    if digest == expected:
         return ""
-    return f"{file} has {algorithm} {found} instead of {expected}: delete it and fetch it again"
+    return f"{file} has {algorithm} {digest} instead of {expected}: delete it and fetch it again"
 
 
 def _note(target: Path) -> Path:

@@ -56,16 +56,16 @@ def _locked(lock: Path, target: Path) -> int:
     import fcntl
 
     lock.parent.mkdir(parents=True, exist_ok=True)
-    told = False
+    announced = False
     while True:
         handle = os.open(lock, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
         try:
             try:
                 fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
-                if not told:
+                if not announced:
                     print(f"Waiting for another process that is making {target}", file=sys.stderr)
-                told = True
+                announced = True
                 fcntl.flock(handle, fcntl.LOCK_EX)
             with suppress(FileNotFoundError):
                 if os.path.samestat(os.fstat(handle), os.stat(lock)):

@@ -32,20 +32,20 @@ class Folder(PictureFolders):
 
     def read(self, split: str, root: Path) -> ImageSet:
         folder = self._folder(split)
-        found = pictures.looked_through(folder)
-        classes = found.classes() if self.num_classes else []
-        found.tell(classes)
-        loose = sum(file.parent == folder for file in found.files)
+        listing = pictures.looked_through(folder)
+        classes = listing.classes() if self.num_classes else []
+        listing.tell(classes)
+        loose = sum(file.parent == folder for file in listing.files)
         if self.num_classes and (len(classes) != self.num_classes or loose):
             raise UserError(
                 f"data.num_classes={self.num_classes} needs all images of {folder} in as many folders, "
                 f"one for each class; it has {len(classes)} folders with images"
                 + (f" and {loose} images outside them" if loose else "")
             )
-        images = pictures.decode_files(f"folder-{folder.name}", root, found.files, self._fit())
+        images = pictures.decode_files(f"folder-{folder.name}", root, listing.files, self._fit())
         if not classes:
             return ImageSet(images)
-        labels = [classes.index(file.relative_to(folder).parts[0]) for file in found.files]
+        labels = [classes.index(file.relative_to(folder).parts[0]) for file in listing.files]
         return ImageSet(images, np.array(labels, np.int64), class_names=tuple(classes))
 
     def check_splits(self, root: Path) -> list[str]:

@@ -25,8 +25,8 @@ class Pairs(TwoDomains):
     def split_domains(self, split: str, root: Path) -> tuple[Domain, Domain]:
         home = self.home(root)
         folder = "val" if split == "test" and not (home / "test").is_dir() else split
-        found = pictures.looked_through(home / folder)
-        return Domain(found, found.files, "left"), Domain(found, found.files, "right")
+        listing = pictures.looked_through(home / folder)
+        return Domain(listing, listing.files, "left"), Domain(listing, listing.files, "right")
 
 
 def _remotes(name: str) -> tuple[Remote, ...]:
@@ -100,7 +100,7 @@ class PairedFolders(Pairs):
 def _partners(first: Path, second: Path) -> tuple[Domain, Domain]:
     """Two folders in the order of their common names; raises UserError naming files without a partner."""
     scans = [pictures.looked_through(folder) for folder in (first, second)]
-    mine, theirs = (_by_name(found) for found in scans)
+    mine, theirs = (_by_name(listing) for listing in scans)
     for here, there, folder in ((mine, theirs, second), (theirs, mine, first)):
         if alone := [file for name, file in here.items() if name not in there]:
             more = f" (nor have {len(alone) - 1} others)" if len(alone) > 1 else ""
@@ -114,17 +114,17 @@ def _partners(first: Path, second: Path) -> tuple[Domain, Domain]:
             )
     order = sorted(mine)
     a, b = (
-        Domain(found, [files[name] for name in order])
-        for found, files in zip(scans, (mine, theirs), strict=True)
+        Domain(listing, [files[name] for name in order])
+        for listing, files in zip(scans, (mine, theirs), strict=True)
     )
     return a, b
 
 
-def _by_name(found: Scan) -> dict[str, Path]:
+def _by_name(listing: Scan) -> dict[str, Path]:
     """The pictures of a folder by their path in it without the suffix."""
     files: dict[str, Path] = {}
-    for file in found.files:
-        name = str(file.relative_to(found.folder).with_suffix(""))
+    for file in listing.files:
+        name = str(file.relative_to(listing.folder).with_suffix(""))
         if name in files:
             raise UserError(f"{files[name]} and {file} have one name, so their partner is not known")
         files[name] = file

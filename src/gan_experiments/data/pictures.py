@@ -126,11 +126,11 @@ def under(folder: Path) -> list[Path]:
 
 def looked_through(folder: Path) -> Scan:
     """`scan` of a folder that must hold pictures; raises UserError when it does not."""
-    found = scan(folder)
-    if not found.files:
-        reasons = f"; left out: {found.reasons()}" if found.left_out else ""
+    listing = scan(folder)
+    if not listing.files:
+        reasons = f"; left out: {listing.reasons()}" if listing.left_out else ""
         raise UserError(f"{folder} has no images ({', '.join(sorted(SUFFIXES))}){reasons}")
-    return found
+    return listing
 
 
 def decode_all(
@@ -180,4 +180,4 @@ def unreadable(paths: Sequence[Path], fit: Fit) -> list[str]:
         return None
 
     with ThreadPoolExecutor(os.cpu_count()) as pool:
-        return [found for found in pool.map(problem, paths) if found]
+        return [listing for listing in pool.map(problem, paths) if listing]

@@ -17,7 +17,7 @@ log = logging.getLogger(__name__)
 
 SUFFIXES = {".bmp", ".gif", ".jfif", ".jpeg", ".jpg", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp"}
 FOREIGN = {"@eaDir", "@Recycle", "#recycle", "#snapshot", "$RECYCLE.BIN", "__MACOSX", "__pycache__"}
-SHOWN = 10  # names in the sentence
+MAX_NAMES = 10  # names in the sentence
 
 
 @dataclass
@@ -39,7 +39,7 @@ class Scan:
             return
         line = f"{len(self.files)} images in {self.folder}"
         if classes:
-            line += f", {len(classes)} classes ({_some(classes)})"
+            line += f", {len(classes)} classes ({_first_names(classes)})"
         if left_out := self.reasons():
             line += f"; left out: {left_out}"
         if log.isEnabledFor(logging.INFO):
@@ -50,7 +50,8 @@ class Scan:
     def reasons(self) -> str:
         """What is left out, in words."""
         parts = (
-            f"{len(names)} {why} ({_some(dict.fromkeys(names))})" for why, names in self.left_out.items()
+            f"{len(names)} {why} ({_first_names(dict.fromkeys(names))})"
+            for why, names in self.left_out.items()
         )
         return ", ".join(parts)
 
@@ -63,7 +64,7 @@ def scan(folder: Path) -> Scan:
     """
     if not folder.is_dir():
         raise UserError(f"there is no folder {folder}")
-    found = Scan(folder)
+    listing = Scan(folder)
     entered: set[tuple[int, int]] = set()
     linked = [folder]  # after the folders themselves, so that these keep their own names
     while linked:
@@ -73,34 +74,34 @@ def scan(folder: Path) -> Scan:
             try:
                 stat = here.stat()
                 if (stat.st_dev, stat.st_ino) in entered:
-                    found.left_out["links to a folder seen before"].append(here.name)
+                    listing.left_out["links to a folder seen before"].append(here.name)
                     continue
                 entered.add((stat.st_dev, stat.st_ino))
                 with os.scandir(here) as entries:
                     for entry in sorted(entries, key=lambda entry: entry.name):
-                        if _is_folder(entry, found):
+                        if _is_folder(entry, listing):
                             (linked if entry.is_symlink() else waiting).append(Path(entry.path))
             except OSError as error:
                 raise UserError(f"{here} cannot be read: {files.reason(error)}") from error
-    found.files.sort()
-    return found
+    listing.files.sort()
+    return listing
 
 
-def _is_folder(entry: os.DirEntry[str], found: Scan) -> bool:
+def _is_folder(entry: os.DirEntry[str], listing: Scan) -> bool:
     """Put a file where it belongs; whether it is a folder to be entered."""
     suffix = Path(entry.name).suffix.lower()
     if entry.name.startswith(".") or entry.name in FOREIGN:
-        found.left_out["hidden"].append(entry.name)
+        listing.left_out["hidden"].append(entry.name)
     elif not Path(entry.path).exists():
-        found.left_out["links that lead nowhere"].append(entry.name)
+        listing.left_out["links that lead nowhere"].append(entry.name)
     elif entry.is_dir():
         return True
     elif not entry.is_file():
-        found.left_out["pipes or devices"].append(entry.name)
+        listing.left_out["pipes or devices"].append(entry.name)
     elif suffix in SUFFIXES:
-        found.files.append(Path(entry.path))
+        listing.files.append(Path(entry.path))
     else:
-        found.left_out["of another kind"].append(suffix or entry.name)
+        listing.left_out["of another kind"].append(suffix or entry.name)
     return False
 
 
@@ -110,6 +111,6 @@ def in_order(names: set[str]) -> list[str]:
     return sorted(names, key=lambda name: (int(name), name) if numbers else (0, name))
 
 
-def _some(names: list[str] | dict[str, None]) -> str:
-    shown = list(names)[:SHOWN]
-    return ", ".join(shown) + (", ..." if len(names) > SHOWN else "")
+def _first_names(names: list[str] | dict[str, None]) -> str:
+    first = list(names)[:MAX_NAMES]
+    return ", ".join(first) + (", ..." if len(names) > MAX_NAMES else "")

@@ -18,7 +18,7 @@ from gan_experiments.types import ImageShape
 class Domain:
     """The pictures of one domain in one split: files of a folder, or one `half` ("left", "right") of each."""
 
-    found: Scan
+    listing: Scan
     files: list[Path]
     half: str | None = None
 
@@ -69,10 +69,10 @@ class TwoDomains(PictureFolders):
 
     def read(self, split: str, root: Path) -> ImageSet:
         parts = self._fits(split, root)
-        for found in {domain.found.folder: domain.found for domain, _ in parts}.values():
-            found.tell()
+        for listing in {domain.listing.folder: domain.listing for domain, _ in parts}.values():
+            listing.tell()
         sources, images = (
-            pictures.decode_files(f"{self.option}-{domain.found.folder.name}", root, domain.files, fit)
+            pictures.decode_files(f"{self.option}-{domain.listing.folder.name}", root, domain.files, fit)
             for domain, fit in parts
         )
         crop = self.image_size if images.shape[-1] > self.image_size else None

@@ -163,8 +163,8 @@ class FeatureEvaluator:
         values: dict[str, float] = {}
         protocol: dict[str, Any] = {}
         for figures in self.metrics.figures:
-            some, counts = figures(generated, self.real)
-            values |= some
+            part, counts = figures(generated, self.real)
+            values |= part
             protocol |= counts
         return self._named(values) | scores.diversities(generated), protocol
 
@@ -187,10 +187,10 @@ def extract(evaluators: Sequence[FeatureEvaluator], sample: SampleStream) -> lis
     for start, images, labels in batches(sample, max(wanted), size):
         for extraction, count in zip(extractions, wanted, strict=True):
             if count > start:
-                some = slice(count - start)
-                extraction.add(images[some], None if labels is None else labels[some])
-    found = [extraction.features() for extraction in extractions]
-    return [features for features in found if features is not None] or None
+                part = slice(count - start)
+                extraction.add(images[part], None if labels is None else labels[part])
+    results = [extraction.features() for extraction in extractions]
+    return [features for features in results if features is not None] or None
 
 
 def picked(sample: SampleStream, rows: Sequence[int], count: int, size: int) -> dict[int, Tensor]:
@@ -198,7 +198,7 @@ def picked(sample: SampleStream, rows: Sequence[int], count: int, size: int) -> 
 
     `size` images at a time, as when their features were extracted.
     """
-    found: dict[int, Tensor] = {}
+    chosen: dict[int, Tensor] = {}
     for start in range(0, count, size):
         number = min(size, count - start)
         wanted = [row for row in rows if start <= row < start + number]
@@ -207,8 +207,8 @@ def picked(sample: SampleStream, rows: Sequence[int], count: int, size: int) -> 
             continue
         batch = sample(number)
         images, _ = to_uint8(batch[0] if isinstance(batch, tuple) else batch)
-        found |= {row: images[row - start].cpu() for row in wanted}
-    return found
+        chosen |= {row: images[row - start].cpu() for row in wanted}
+    return chosen
 
 
 def batches(sample: SampleStream, count: int, size: int) -> Iterator[tuple[int, Tensor, Tensor | None]]:

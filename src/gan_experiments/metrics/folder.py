@@ -41,8 +41,8 @@ class FolderImages:
     def labels(self) -> NDArray[np.int64] | None:
         if not self.classes:
             return None
-        found = [self.classes.index(file.relative_to(self.folder).parts[0]) for file in self.files]
-        return np.array(found, np.int64)
+        labels = [self.classes.index(file.relative_to(self.folder).parts[0]) for file in self.files]
+        return np.array(labels, np.int64)
 
     @cached_property
     def digest(self) -> str:

@@ -139,11 +139,11 @@ def _seen_by(real: Gaussian, generated: Gaussian) -> Tensor:
     factor, covariance = real.factor, generated.covariance
     if real.cholesky is None:
         return product(product(factor, covariance), factor)
-    found = torch.zeros_like(covariance)
-    for start in range(0, len(found), STRIP):
+    square = torch.zeros_like(covariance)
+    for start in range(0, len(square), STRIP):
         strip = product(factor[start : start + STRIP, start:], covariance[start:, start:])
-        found[start : start + STRIP, start:] = product(strip, factor[start:, start:])
-    return found
+        square[start : start + STRIP, start:] = product(strip, factor[start:, start:])
+    return square
 
 
 def standard_error(features: Tensor, generated: Gaussian, real: Gaussian) -> float | None:

@@ -60,10 +60,10 @@ def grey32(images: Tensor) -> Tensor:
 def load() -> LeNet5:
     """The network with the weights that ship with the package; raises UserError where the file is not ours."""
     content = WEIGHTS.read_bytes()
-    found = hashlib.sha256(content).hexdigest()
-    if found != SHA256:
+    digest = hashlib.sha256(content).hexdigest()
+    if digest != SHA256:
         raise UserError(
-            f"{WEIGHTS} is damaged (sha256 {found}, expected {SHA256}); install the package again"
+            f"{WEIGHTS} is damaged (sha256 {digest}, expected {SHA256}); install the package again"
         )
     with np.load(io.BytesIO(content), allow_pickle=False) as arrays:
         state = {name: torch.tensor(arrays[name], dtype=torch.float32) for name in arrays.files}

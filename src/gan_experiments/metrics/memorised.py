@@ -51,37 +51,37 @@ def find(generated: Features, real: Reference) -> Nearest:
     device = real.extractor.device
     everything = real.features.pooled.to(device)
     distances, places = nearest(generated.pooled.to(device), everything, min(NEIGHBOURS, len(everything) - 1))
-    some = everything[draw(len(everything), COMPARED, real.seed).to(device)]
-    usual = nearest(some, everything, 2)[0][:, 1]  # the first is the image itself
+    sample = everything[draw(len(everything), COMPARED, real.seed).to(device)]
+    usual = nearest(sample, everything, 2)[0][:, 1]  # the first is the image itself
     return Nearest(distances.cpu(), places.cpu(), usual.cpu())
 
 
 def draw_neighbours(
-    found: Nearest, real: Reference, pick: Callable[[Sequence[int]], Mapping[int, Tensor]], count: int
+    closest_real: Nearest, real: Reference, pick: Callable[[Sequence[int]], Mapping[int, Tensor]], count: int
 ) -> Figure:
     """Generated images beside their nearest real ones, with distances: the first `count`, and the nearest `count`.
 
     `pick` gives generated images, uint8 (c, h, w), by their places.
     """
-    closest = found.distances[:, 0].argsort(stable=True)[:count].tolist()
+    closest = closest_real.distances[:, 0].argsort(stable=True)[:count].tolist()
     panels = {
         "the first generated images": list(range(len(closest))),
         "those nearest to a real image": closest,
     }
     images = pick(sorted({row for rows in panels.values() for row in rows}))
-    width, lines = 1 + found.places.shape[1], len(closest)
+    width, lines = 1 + closest_real.places.shape[1], len(closest)
     figure = Figure(figsize=(1.9 * width, 1.05 * lines + 0.7), layout="constrained")
     figure.suptitle(
-        f"nearest real images and their distances; between real images usually {found.usual.median():.3g}",
+        f"nearest real images and their distances; between real images usually {closest_real.usual.median():.3g}",
         fontsize=9,
     )
     halves = figure.subfigures(1, 2, wspace=0.05, squeeze=False)[0]
     for part, (title, rows) in zip(halves, panels.items(), strict=True):
         part.suptitle(title, fontsize=8)
         for axes, row in zip(part.subplots(lines, width, squeeze=False), rows, strict=True):
-            places = real.rows[found.places[row]].numpy()
+            places = real.rows[closest_real.places[row]].numpy()
             near = [torch.from_numpy(image) for piece in real.images.pieces(places) for image in piece]
-            texts = ["generated", *(f"{distance:.3g}" for distance in found.distances[row])]
+            texts = ["generated", *(f"{distance:.3g}" for distance in closest_real.distances[row])]
             for place, image, text in zip(axes, [images[row], *near], texts, strict=True):
                 _show(place, image, text)
     return figure

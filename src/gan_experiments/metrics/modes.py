@@ -44,11 +44,11 @@ class ModeMetrics(Metrics):
         protocol = {"generated": self.samples, "modes": len(centres), "reach": reach}
 
         def figures(points: Tensor) -> dict[str, float]:
-            found = captured(points.flatten(1).cpu(), centres, reach, within=1.0)
+            counts = captured(points.flatten(1).cpu(), centres, reach, within=1.0)
             return {
-                "modes": found.captured,
-                "high_quality": found.high_quality,
-                "reverse_kl": found.reverse_kl,
+                "modes": counts.captured,
+                "high_quality": counts.high_quality,
+                "reverse_kl": counts.reverse_kl,
             }
 
         floor = (

@@ -151,8 +151,8 @@ class _Candidates:
     def offer(self, rows: slice, distances: Tensor, first: int) -> None:
         """`distances` (rows, others) from the features `rows` to consecutive others, the first being `first`."""
         count = self.floor.shape[1]
-        found, places = distances.topk(min(count, distances.shape[1]), dim=1, largest=False)
-        values = torch.cat([self.floor[rows], found], 1)
+        nearest, places = distances.topk(min(count, distances.shape[1]), dim=1, largest=False)
+        values = torch.cat([self.floor[rows], nearest], 1)
         everywhere = torch.cat([self.places[rows], places + first], 1)
         self.floor[rows], order = values.topk(count, dim=1, largest=False, sorted=True)
         self.places[rows] = everywhere.gather(1, order)

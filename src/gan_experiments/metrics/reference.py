@@ -61,9 +61,9 @@ class Reference:
             return
         key = {"what": "features", **self._key}
         if not parallel.broadcast(lambda: key in self.store):
-            found = self._extract()
+            features = self._extract()
             if parallel.rank() == 0:
-                self.store.get(key, lambda: found)
+                self.store.get(key, lambda: features)
 
     def _extract(self) -> dict[str, Any]:
         """The features, on the first rank."""
@@ -75,11 +75,13 @@ class Reference:
                 for images in self.images.pieces(pieces[index].numpy()):
                     extraction.add(torch.from_numpy(images))
                 bar.update(len(pieces[index]))
-        found = extraction.features()
-        broken = parallel.broadcast(lambda: found.non_finite if found is not None else 0)
+        features = extraction.features()
+        broken = parallel.broadcast(lambda: features.non_finite if features is not None else 0)
         if broken:
             raise RunError(f"the features of {broken} of {len(self.rows)} images are not finite")
-        return {} if found is None else {"pooled": found.pooled.numpy(), "logits": found.logits.numpy()}
+        return (
+            {} if features is None else {"pooled": features.pooled.numpy(), "logits": features.logits.numpy()}
+        )
 
     @cached_property
     def features(self) -> Features:

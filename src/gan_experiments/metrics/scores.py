@@ -44,8 +44,8 @@ def shares(generated: Features, real: Reference) -> tuple[Values, dict[str, Any]
     """Precision, recall, density and coverage among equal numbers of images."""
     count = min(len(generated), len(real.features))
     ours = drawn(generated.pooled, count, real.seed).to(real.extractor.device)
-    found = neighbours.neighbours(ours, real.manifold(count))
-    return vars(found), {
+    values = neighbours.neighbours(ours, real.manifold(count))
+    return vars(values), {
         "precision_neighbours": neighbours.NEAREST,
         "density_neighbours": neighbours.NEAREST_DENSITY,
         "neighbours_images": count,
@@ -91,7 +91,7 @@ def by_class(generated: Features, real: Reference) -> dict[str, list[float]]:
     """
     if generated.labels is None or real.features.labels is None:
         return {}
-    found: dict[str, list[float]] = {}
+    by_class: dict[str, list[float]] = {}
     for label in range(int(real.features.labels.max()) + 1):
         ours, theirs = (f.pooled[f.labels == label] for f in (generated, real.features))
         count = min(len(ours), len(theirs))
@@ -103,5 +103,5 @@ def by_class(generated: Features, real: Reference) -> dict[str, list[float]]:
             device = real.extractor.device
             values |= vars(neighbours.neighbours(ours.to(device), Manifold.of(theirs.to(device))))
         for name, value in values.items():
-            found.setdefault(name, []).append(value)
-    return found
+            by_class.setdefault(name, []).append(value)
+    return by_class

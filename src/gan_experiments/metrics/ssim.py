@@ -28,7 +28,7 @@ def ms_ssim(images: Tensor, pairs: Tensor) -> Tensor:
     for scale, weight in enumerate(WEIGHTS):
         if scale:
             x = F.avg_pool2d(x, 2, ceil_mode=True)
-        factor = torch.cat([ssim(x, some, scale == len(WEIGHTS) - 1) for some in torch.split(pairs, PAIRS)])
+        factor = torch.cat([ssim(x, part, scale == len(WEIGHTS) - 1) for part in torch.split(pairs, PAIRS)])
         similarity *= factor.clamp(min=0) ** weight
     return similarity
 
@@ -67,7 +67,7 @@ def diversity(images: Tensor, labels: Tensor | None = None) -> float:
 
     The first 320 images are compared, in batches of 64; nan where no batch has a pair.
     """
-    found = []
+    values = []
     for start in range(0, min(len(images), BATCH * BATCHES), BATCH):
         batch = images[start : start + BATCH]
         pairs = torch.combinations(torch.arange(len(batch), device=images.device))
@@ -75,5 +75,5 @@ def diversity(images: Tensor, labels: Tensor | None = None) -> float:
             group = labels[start : start + BATCH]
             pairs = pairs[group[pairs[:, 0]] == group[pairs[:, 1]]]
         if len(pairs):
-            found.append(ms_ssim(batch, pairs))
-    return 1 - float(torch.cat(found).double().mean()) if found else float("nan")
+            values.append(ms_ssim(batch, pairs))
+    return 1 - float(torch.cat(values).double().mean()) if values else float("nan")

@@ -55,16 +55,16 @@ class StackedDigits(Metrics):
             extraction = Extraction(extractor)
             for _, images, _ in batches(sample, self.samples, self.batch_size):
                 extraction.add(images.flatten(0, 1)[:, None])
-            found = extraction.features()
-            if found is None:  # not the first rank
+            features = extraction.features()
+            if features is None:  # not the first rank
                 return Evaluation()
             protocol = extractor.protocol | {"generated": self.samples, "modes": MODES}
-            if found.non_finite:
+            if features.non_finite:
                 protocol["non_finite"] = (
-                    f"non-finite features: {found.non_finite} of {3 * self.samples} digits"
+                    f"non-finite features: {features.non_finite} of {3 * self.samples} digits"
                 )
                 return Evaluation({"mode_kl": float("nan")}, protocol)
-            return Evaluation(_figures(found.logits.view(-1, 3, 10)), protocol)
+            return Evaluation(_figures(features.logits.view(-1, 3, 10)), protocol)
 
         return evaluate
 

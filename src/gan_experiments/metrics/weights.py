@@ -44,13 +44,13 @@ class Weights:
                 raise UserError(
                     f"the weights {self.name} are missing and could not be downloaded.{self._ways_out()}\n{error}"
                 ) from error
-        found = files.digest(place, "sha256")
-        if not found.startswith(self.sha256):
+        digest = files.digest(place, "sha256")
+        if not digest.startswith(self.sha256):
             raise UserError(
                 f"{place} is not the file of weights that was asked for: its sha256 begins with "
-                f"{found[:8]}, not {self.sha256}.{self._ways_out()}"
+                f"{digest[:8]}, not {self.sha256}.{self._ways_out()}"
             )
-        return place, found
+        return place, digest
 
     def _ways_out(self) -> str:
         return (

@@ -49,12 +49,12 @@ class Pool:
 def pools(table: Table) -> list[Pool]:
     """The pools of a table with at least FEWEST runs, by its primary figure; empty where it has none."""
     primary = table.primary
-    found: dict[str, list[Row]] = {}
+    by_name: dict[str, list[Row]] = {}
     for row in table.rows:
         name = next((f"{plain(key)}={cut(value)}" for key, value in row.group.label.items()), row.group.name)
-        found.setdefault(name, []).append(row)
+        by_name.setdefault(name, []).append(row)
     made = []
-    for name, rows in found.items():
+    for name, rows in by_name.items():
         values = [one for row in rows for one in row.values.get(primary or "", [])]
         curve = expected_best(values, direction(primary)) if primary else []
         if len(values) >= FEWEST and curve:

@@ -22,18 +22,18 @@ Series = dict[str, list[tuple[int, float]]]
 
 def scalars(run: RunFolder, prefix: str) -> Series:
     """The scalars whose tags begin with `prefix`, (step, value) by tag; of steps done again, the later ones."""
-    found: Series = {}
+    series: Series = {}
     for event in _events(run):
         for value in event.summary.value:
             if value.tag.startswith(prefix):
-                points = found.setdefault(value.tag[:100], [])
+                points = series.setdefault(value.tag[:100], [])
                 number = value.simple_value if value.HasField("simple_value") else _of_tensor(value)
                 if number is None:
                     continue
                 while points and points[-1][0] >= event.step:
                     points.pop()
                 points.append((event.step, number))
-    return found
+    return series
 
 
 def picture(run: RunFolder, tag: str) -> bytes | None:

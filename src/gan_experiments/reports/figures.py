@@ -61,7 +61,7 @@ def direction(name: str) -> int:
     return 0
 
 
-def is_shown(name: str) -> bool:
+def is_reported(name: str) -> bool:
     """Whether a figure has a column of its own: not an error or a correction of another one."""
     return not any(part in OF_ANOTHER for part in name.split("_"))
 

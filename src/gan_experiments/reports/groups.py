@@ -81,7 +81,7 @@ def _label(groups: list[Group]) -> None:
     for group in groups:
         group.label = {key: group.choices.get(key, "-") for key in options}
         alike[json.dumps(group.label)].append(group)
-    for some in alike.values():
-        keys = telling([group.settings for group in some])
-        for group in some:
+    for kin in alike.values():
+        keys = telling([group.settings for group in kin])
+        for group in kin:
             group.label |= {key: group.settings.get(key, "-") for key in keys}

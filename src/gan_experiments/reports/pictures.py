@@ -42,8 +42,8 @@ class Film:
 def film(run: RunFolder, budget: int) -> Film | None:
     """The film strip of a run, in about `budget` bytes; None where no picture can be read."""
     paths = {int(path.stem.removeprefix("step_")): path for path in run.samples() if len(path.stem) < 20}
-    found = [(step, opened(run, paths[step])) for step in thinned(sorted(paths), TIMES)]
-    frames = [(step, image) for step, image in found if image is not None]
+    opened_pictures = [(step, opened(run, paths[step])) for step in thinned(sorted(paths), TIMES)]
+    frames = [(step, image) for step, image in opened_pictures if image is not None]
     if not frames:
         return None
     images = [image for _, image in frames]

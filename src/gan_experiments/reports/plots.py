@@ -82,12 +82,12 @@ class _Axis:
         if self.log:
             powers = range(math.floor(math.log10(self.low)), math.ceil(math.log10(self.high)) + 1)
             for multiples in ((1, 2, 5), (1, 3), (1,)):
-                found = [
+                ticks = [
                     m * 10.0**p for p in powers for m in multiples if self.low <= m * 10.0**p <= self.high
                 ]
-                if len(found) <= 7:
-                    return found
-            return found[:: len(found) // 6 + 1]
+                if len(ticks) <= 7:
+                    return ticks
+            return ticks[:: len(ticks) // 6 + 1]
         step = 10.0 ** math.floor(math.log10((self.high - self.low) / 5))
         step *= next((m for m in (1, 2, 5) if (self.high - self.low) / (m * step) <= 6), 10)
         if self.whole:

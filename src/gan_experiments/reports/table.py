@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from gan_experiments.reports.figures import Estimate, direction, error_of, is_shown, leaders
+from gan_experiments.reports.figures import Estimate, direction, error_of, is_reported, leaders
 from gan_experiments.reports.groups import Group, telling
 from gan_experiments.reports.text import cut, flatten, number, plain
 from gan_experiments.runs import RunFolder
@@ -71,7 +71,9 @@ class Table:
 
     @property
     def figures(self) -> list[str]:
-        return [name for name in dict.fromkeys(n for row in self.rows for n in row.figures) if is_shown(name)]
+        return [
+            name for name in dict.fromkeys(n for row in self.rows for n in row.figures) if is_reported(name)
+        ]
 
     @property
     def primary(self) -> str | None:
@@ -154,28 +156,28 @@ def _latex(text: str, bold: bool = False) -> str:
 
 def tables(groups: list[Group], choice: Choice = "final") -> list[Table]:
     """One table for every protocol that the groups' runs were last evaluated by, in training and by gan-eval."""
-    found: dict[str, Table] = {}
+    tables: dict[str, Table] = {}
     for group in groups:
         of_run = [(run, by_protocol(run)) for run in group.runs]
         for key in dict.fromkeys(key for _, rows in of_run for key in rows):
             measured = [(run, rows[key]) for run, rows in of_run if key in rows]
             first = measured[0][1][0]
-            table = found.setdefault(key, Table([], _protocol(first), first["floor"], choice))
+            table = tables.setdefault(key, Table([], _protocol(first), first["floor"], choice))
             table.rows += _rows(group, measured, choice)
-    _name(list(found.values()))
-    return list(found.values())
+    _name(list(tables.values()))
+    return list(tables.values())
 
 
 def by_protocol(run: RunFolder) -> dict[str, list[dict[str, Any]]]:
     """The evaluations of a run by the protocols of its last one in training and of those by gan-eval; by steps."""
     trained, later = run.evaluations, run.later_evaluations
     wanted = {protocol_key(row) for row in [*trained[-1:], *later]}
-    found: dict[str, dict[int, dict[str, Any]]] = defaultdict(dict)
+    rows_by_key: dict[str, dict[int, dict[str, Any]]] = defaultdict(dict)
     for row in [*trained, *later]:
         key = protocol_key(row)
-        if key in wanted and any(is_shown(name) for name in row["metrics"]):
-            found[key][row["step"]] = {**found[key].get(row["step"], {}), **row}
-    return {key: [rows[step] for step in sorted(rows)] for key, rows in found.items()}
+        if key in wanted and any(is_reported(name) for name in row["metrics"]):
+            rows_by_key[key][row["step"]] = {**rows_by_key[key].get(row["step"], {}), **row}
+    return {key: [rows[step] for step in sorted(rows)] for key, rows in rows_by_key.items()}
 
 
 def _rows(group: Group, measured: list[tuple[RunFolder, list[dict[str, Any]]]], choice: Choice) -> list[Row]:
@@ -207,7 +209,7 @@ def _row(group: Group, evaluations: list[dict[str, Any]], state: str) -> Row:
         values[name] = [one[name] for one in having]
         figures[name] = Estimate.of(values[name], [error_of(name, one) for one in having])
     count = len(evaluations)
-    diverged = sum(not all(math.isfinite(one[name]) for name in one if is_shown(name)) for one in metrics)
+    diverged = sum(not all(math.isfinite(one[name]) for name in one if is_reported(name)) for one in metrics)
     notes = [state] * bool(state) + [f"{diverged} of {count} diverged" if count > 1 else "diverged"] * bool(
         diverged
     )
@@ -219,7 +221,7 @@ def _row(group: Group, evaluations: list[dict[str, Any]], state: str) -> Row:
 def _best(rows: list[dict[str, Any]]) -> dict[str, Any]:
     """The evaluation whose first figure with a direction is best; the last one where none is finite."""
     names = dict.fromkeys(name for row in rows for name in row["metrics"])
-    primary = next((name for name in names if is_shown(name) and direction(name)), None)
+    primary = next((name for name in names if is_reported(name) and direction(name)), None)
     known = [row for row in rows if math.isfinite(row["metrics"].get(primary, math.nan))]
     if primary is None or not known:
         return rows[-1]

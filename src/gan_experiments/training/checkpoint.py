@@ -106,14 +106,14 @@ def load(
 
 
 def _check_part(path: Path, state: dict[str, Any], name: str, kind: type | tuple[type, ...]) -> None:
-    found: Any = state
+    value: Any = state
     for key in name.split("."):
-        if not isinstance(found, dict) or key not in found:
+        if not isinstance(value, dict) or key not in value:
             raise UserError(
                 f"{path} is of another version of gan-experiments, or incomplete: it lacks {name}"
             )
-        found = found[key]
-    if not isinstance(found, kind) or isinstance(found, bool):
+        value = value[key]
+    if not isinstance(value, kind) or isinstance(value, bool):
         raise UserError(f"{path} is of another version of gan-experiments, or damaged: its {name} is wrong")
 
 

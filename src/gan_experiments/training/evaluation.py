@@ -170,5 +170,5 @@ def objective(metrics: Metrics, model: Model, values: Mapping[str, float]) -> fl
 def record(evaluation: Evaluation, ema: float) -> dict[str, Any]:
     """Figures, floor and protocol for a record; `ema` is the decay of the averaged weights, 0 for the last ones."""
     protocol = {**evaluation.protocol, "ema": ema, "split": "train"}
-    found = {"metrics": evaluation.values, "floor": evaluation.floor, "protocol": protocol}
-    return {**found, "classes": evaluation.classes} if evaluation.classes else found
+    row = {"metrics": evaluation.values, "floor": evaluation.floor, "protocol": protocol}
+    return {**row, "classes": evaluation.classes} if evaluation.classes else row

@@ -103,7 +103,7 @@ def _on_ranks(
     except SignalException as stop:
         raise Interrupted(int(stop.sigval), folder / "checkpoints" / "last.pt") from stop
     except ChildFailedError as error:
-        if (number := _told(error)) is not None:
+        if (number := _signal_number(error)) is not None:
             raise Interrupted(number, folder / "checkpoints" / "last.pt") from error
         rank, failure = error.get_first_failure()
         raise RunError(f"rank {rank} failed: {failure.message}") from error
@@ -114,7 +114,7 @@ def _on_ranks(
     return metrics
 
 
-def _told(error: ChildFailedError) -> int | None:
+def _signal_number(error: ChildFailedError) -> int | None:
     """The signal that stopped a rank; what the others then fail of is that it has gone."""
     codes = [failure.exitcode for failure in error.failures.values()]
     numbers = [-code if code < 0 else code - 128 for code in codes]

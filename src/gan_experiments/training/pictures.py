@@ -80,7 +80,7 @@ class Pictures(NoPictures):
 
     def start(self) -> None:
         """What the samples shall look like."""
-        self.recorder.picture("real", 0, self.view.picture(self._images(self.view.shown)))
+        self.recorder.picture("real", 0, self.view.picture(self._images(self.view.count)))
 
     def draw(self, step: int) -> None:
         """Everything that there is to see after `step` updates."""
@@ -92,13 +92,13 @@ class Pictures(NoPictures):
             self._translations(step)
 
     def _samples(self, step: int, model: LatentModel) -> None:
-        inputs = model.feed(self.seed + STREAMS["grid"], self.averaged.device).take(self.view.shown)
+        inputs = model.feed(self.seed + STREAMS["grid"], self.averaged.device).take(self.view.count)
         samples = self.averaged(model.ordered(inputs))
         picture = self.view.picture(samples, self.live.scores)
         self.recorder.picture("samples/fixed_latents", step, picture, file="step")
 
     def _reconstructions(self, step: int) -> None:
-        images = self._images(self.view.shown_panels)
+        images = self._images(self.view.panel_count)
         if panels := self.averaged.panels(Inputs(images=images)):
             self.recorder.picture(
                 "samples/reconstructions", step, self.view.panels(panels), file="reconstructions"

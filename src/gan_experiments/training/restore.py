@@ -95,7 +95,7 @@ class Restored:
         standing = Standing(self.model, self.networks, self.gpu, device, seed=0)
         with checkpoint.understanding(path):
             standing.load_state_dict(state.get("standing", {}))
-        self.sampler = Sampler(self.model, standing.networks, self.gpu, device, shown=self.networks)
+        self.sampler = Sampler(self.model, standing.networks, self.gpu, device, panel_networks=self.networks)
 
     def component(self, group: str) -> Any:
         """The model, data set, metrics, ... of the run; raises UserError."""

@@ -82,8 +82,8 @@ def _left_by_killed_writers(folder: Path) -> list[Path]:
 
 def _number(path: Path) -> int:
     """The step in the name of a checkpoint or a picture; FIRST where there is none."""
-    found = re.search(r"_(\d+)\.\w+$", path.name)
-    return int(found[1]) if found else FIRST
+    match = re.search(r"_(\d+)\.\w+$", path.name)
+    return int(match[1]) if match else FIRST
 
 
 def _split_lines(path: Path, step: int, aside: _Aside) -> None:

@@ -72,7 +72,9 @@ class Run:
         )
         sampled = self.engine.sampled
         self.standing = Standing(self.model, sampled, config.gpu, self.device, config.seed)
-        self.sampler = Sampler(self.model, self.standing.networks, config.gpu, self.device, shown=sampled)
+        self.sampler = Sampler(
+            self.model, self.standing.networks, config.gpu, self.device, panel_networks=sampled
+        )
         self.settled = -1  # the step of the standing statistics
         self.seconds = 0.0  # of earlier attempts at this run
         self.best: dict[str, Any] = {}
@@ -81,7 +83,7 @@ class Run:
         self.caught: list[int] = []
         if config.resume is not None:
             self._resume(Path(config.resume))
-        self.shown = self._shown(root)
+        self.pictured = self._pictured(root)
         self.evaluations = Evaluations(
             config.metrics,
             config.data,
@@ -95,11 +97,11 @@ class Run:
         start = self.engine.step if config.resume is not None else -1
         self.saved: tuple[int, tuple[str, ...]] = (start, self.due)
 
-    def _shown(self, root: Path) -> ImageSet:
+    def _pictured(self, root: Path) -> ImageSet:
         """What pictures show: training images; of a translator held-out ones, where there are any."""
         translates = "sources" in self.model.needs and "test" in self.config.data.splits()
-        shown: ImageSet = self.config.data.load("test", root) if translates else self.real
-        return shown
+        pictured: ImageSet = self.config.data.load("test", root) if translates else self.real
+        return pictured
 
     def _build(self) -> dict[str, nn.Module]:
         networks: dict[str, nn.Module] = self.model.build(self.config.network, self.config.loss, self.shape)
@@ -182,7 +184,7 @@ class Run:
                 log.info("what there was of later steps is now in %s", aside)
             self.recorder = Recorder(self.folder, self.engine.step, self.record)
             self.pictures = Pictures.of(
-                self.config, self.recorder, self.sampler, self.networks, self.real, self.shown
+                self.config, self.recorder, self.sampler, self.networks, self.real, self.pictured
             )
 
     def _log_and_save(self, finished: bool) -> None:

@@ -16,7 +16,7 @@ from gan_experiments.types import Inputs
 class Sampler:
     """Images from a model's `networks`, in eval mode, in the run's precision and without gradients.
 
-    shown: the networks of panels, where these are others. Each network's mode comes back after every call.
+    panel_networks: those of panels, where these are others. Each network's mode comes back after every call.
     """
 
     def __init__(
@@ -25,10 +25,10 @@ class Sampler:
         networks: dict[str, nn.Module],
         gpu: Gpu,
         device: torch.device,
-        shown: dict[str, nn.Module] | None = None,
+        panel_networks: dict[str, nn.Module] | None = None,
     ) -> None:
         self.model, self.networks, self.gpu, self.device = model, networks, gpu, device
-        self.shown = shown or networks
+        self.panel_networks = panel_networks or networks
 
     def __call__(self, inputs: Inputs, direction: str = "") -> Tensor:
         """Images (n, c, h, w) in [-1, 1], float32, on the device; one batch."""
@@ -38,7 +38,7 @@ class Sampler:
     def panels(self, inputs: Inputs, direction: str = "") -> dict[str, Tensor]:
         """The columns of a picture of given images; empty for a method that takes no images in."""
         with self._evaluating():
-            panels = self.model.panels(self.shown, inputs, direction)
+            panels = self.model.panels(self.panel_networks, inputs, direction)
             return {name: images.float() for name, images in panels.items()}
 
     def scores(self, images: Tensor) -> Tensor | None:
@@ -48,7 +48,9 @@ class Sampler:
 
     @contextmanager
     def _evaluating(self) -> Iterator[None]:
-        modes = {network: network.training for network in (*self.networks.values(), *self.shown.values())}
+        modes = {
+            network: network.training for network in (*self.networks.values(), *self.panel_networks.values())
+        }
         try:
             for network in modes:
                 network.eval()

@@ -19,10 +19,10 @@ Scores = Callable[[Tensor], Tensor | None]
 
 
 class View(Protocol):
-    """`shown`: how many samples a picture has, `shown_panels`: how many images with what became of them."""
+    """`count`: how many samples a picture has, `panel_count`: how many images with what became of them."""
 
-    shown: int
-    shown_panels: int
+    count: int
+    panel_count: int
 
     def picture(self, samples: Tensor, scores: Scores | None = None) -> Tensor:
         """A picture (3, H, W) in [0, 1] of samples (n, c, h, w); `scores` is the discriminator."""
@@ -34,8 +34,8 @@ class View(Protocol):
 class ImageView:
     """Images in a grid."""
 
-    shown = 64
-    shown_panels = 32
+    count = 64
+    panel_count = 32
 
     def picture(self, samples: Tensor, scores: Scores | None = None) -> Tensor:
         return grid_of(samples)
@@ -50,7 +50,7 @@ class PointView:
     Of more than two coordinates the first two are shown, of one its density.
     """
 
-    shown = shown_panels = 2000
+    count = panel_count = 2000
 
     def __init__(self, real: Tensor) -> None:
         self.real = real.flatten(1).cpu()
@@ -126,7 +126,7 @@ class PointView:
 
 def view(shape: ImageShape, real: Callable[[int], Tensor]) -> View:
     """The view of data of this shape; `real(n)`: n real samples, as training sees them."""
-    return ImageView() if shape.bounded else PointView(real(PointView.shown))
+    return ImageView() if shape.bounded else PointView(real(PointView.count))
 
 
 def raster(figure: Figure) -> Tensor:
