@@ -17,6 +17,7 @@ from typing import Any
 import yaml
 
 from gan_experiments import reading
+from gan_experiments.errors import UserError
 
 RECORD = Path(".hydra/job.json")  # the settings, and what became of the job
 EVALUATIONS = "metrics.jsonl"
@@ -147,6 +148,20 @@ class RunFolder:
             return _dict(_parsed(reading.content(self.path, path, MAX_JSON).decode()))
         except (OSError, ValueError):
             return {}
+
+
+def locate(run: Path, which: str) -> Path:
+    """The checkpoint file meant by a run's folder, or a checkpoint, and `last`, `best` or a step; raises UserError."""
+    if run.is_file():
+        return run
+    folder = run / "checkpoints"
+    path = folder / (f"step_{int(which):08d}.pt" if which.isdecimal() else f"{which}.pt")
+    if not run.exists():
+        raise UserError(f"there is no run or checkpoint {run}")
+    if not path.is_file():
+        there = ", ".join(sorted(file.stem for file in folder.glob("*.pt"))) or "none"
+        raise UserError(f"{run} has no checkpoint '{which}'; it has: {there}")
+    return path
 
 
 def runs_below(folder: Path) -> list[RunFolder]:

@@ -38,7 +38,7 @@ def test_grid_is_the_default(trained: Path, monkeypatch: Any, capsys: Any) -> No
     assert call(monkeypatch, trained) == 0
     path = Path(capsys.readouterr().out.strip())
     assert path == trained / "samples" / "grid_step_00000004.png"
-    assert Image.open(path).size == (265, 265)
+    assert Image.open(path).size == (530, 530)
 
 
 def test_files_are_the_same_images_for_the_same_seed(trained: Path, tmp_path: Path, monkeypatch: Any) -> None:
@@ -81,7 +81,32 @@ def test_a_folder_of_images_says_its_seed_and_is_not_written_into_twice(
 def test_interpolation(trained: Path, tmp_path: Path, monkeypatch: Any) -> None:
     output = tmp_path / "walk.png"
     assert call(monkeypatch, trained, "--interpolate", 2, "--steps", 5, "--output", output) == 0
-    assert Image.open(output).size == (5 * 33 + 1, 2 * 33 + 1)
+    assert Image.open(output).size == (5 * 130 + 2, 2 * 130 + 2)
+
+
+def test_a_walk_is_a_film_in_the_place_that_its_ending_says(
+    trained: Path, tmp_path: Path, monkeypatch: Any, capsys: Any
+) -> None:
+    default = trained / "samples" / "walk_step_00000004.gif"
+    for arguments, path in (
+        (["--walk"], default),
+        (["--output", tmp_path / "b.gif"], tmp_path / "b.gif"),
+    ):
+        assert call(monkeypatch, trained, "--steps", 2, *arguments) == 0
+        assert Path(capsys.readouterr().out.strip()) == path
+        with Image.open(path) as film:
+            assert (film.n_frames, film.size) == (12, (522, 522))
+
+
+def test_a_film_of_the_training(trained: Path, monkeypatch: Any, capsys: Any) -> None:
+    assert call(monkeypatch, trained, "--film") == 2
+    assert "a film needs two pictures in the run's samples/, and there are 1" in capsys.readouterr().err
+    shutil.copy(trained / "samples" / "step_00000004.png", trained / "samples" / "step_00000002.png")
+    assert call(monkeypatch, trained, "--film") == 0
+    path = Path(capsys.readouterr().out.strip())
+    assert path == trained / "train.gif"
+    with Image.open(path) as film:
+        assert (film.n_frames, film.size) == (2, (530, 550))
 
 
 def test_a_moved_checkpoint_is_enough(trained: Path, tmp_path: Path, monkeypatch: Any) -> None:
@@ -102,12 +127,18 @@ def test_a_step_is_chosen(trained: Path, tmp_path: Path, monkeypatch: Any) -> No
         (["nowhere"], "there is no run or checkpoint nowhere"),
         (["RUN", "--checkpoint", "best"], "no checkpoint 'best'; it has: last, step_00000002, step_00000004"),
         (["RUN", "--grid", "0"], "--grid must be at least 1, not 0"),
-        (["RUN", "--device", "warp"], "--device warp: "),
+        (["RUN", "--device", "warp"], "device warp: "),
         (["JUNK"], "not a checkpoint"),
         (["RUN", "--direction", "a_to_b"], "--direction belongs to models that translate images"),
         (["RUN", "--output", "FOLDER"], "this writes one file, whose name ends in .png or .jpg"),
         (["RUN", "--output", "x.npy"], "--output x.npy: this writes one file, whose name ends in .png"),
         (["RUN", "--output", "x"], "this writes one file"),
+        (["RUN", "--walk", "x.png"], "--output x.png: this writes one file, whose name ends in .gif or .mp4"),
+        (["RUN", "--film", "x"], "whose name ends in .gif or .mp4"),
+        (["RUN", "--grid", "4", "--output", "x.gif"], "whose name ends in .png or .jpg"),
+        (["RUN", "--walk", "x.gif", "--output", "y.gif"], "--walk x.gif and --output y.gif name two files"),
+        (["RUN", "--images", "2", "--output", "x.png"], "--images writes a folder of files"),
+        (["RUN", "--neighbours", "2"], "this model was not measured over a feature network"),
         (
             ["RUN", "--images", "2", "--output", "JUNK"],
             "--images writes a folder of files, and this is a file",

@@ -13,6 +13,7 @@ import torch
 from PIL import Image
 
 import tiny
+from gan_experiments import load
 from gan_experiments.cli import sample
 from gan_experiments.errors import UserError
 from gan_experiments.training.restore import Restored
@@ -54,11 +55,10 @@ def test_a_class_can_be_asked_for(trained: Path, tmp_path: Path, monkeypatch: An
 
 
 def test_a_walk_keeps_its_class(trained: Path, tmp_path: Path, monkeypatch: Any) -> None:
-    restored = Restored(trained / "checkpoints" / "last.pt", torch.device("cpu"))
-    ends = restored.feed(0).take(4)
+    model = load(trained)
+    ends = model.feed(0).take(4)
     assert len(ends.labels.unique()) > 1
-    asked = sample.parser().parse_args([str(trained), "--interpolate", "2", "--steps", "5"])
-    way = sample.walks(restored, restored.model, asked)
+    way = model.between(ends[slice(0, 2)], ends[slice(2, 4)], 5)
     labels = way.labels.view(2, 5)
     assert torch.equal(labels, ends.labels[:2, None].expand(-1, 5))
     z = way.z.view(2, 5, -1)

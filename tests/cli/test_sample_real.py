@@ -13,7 +13,7 @@ from PIL import Image
 
 import tiny
 from gan_experiments.cli import sample
-from gan_experiments.training.recorder import to_uint8
+from gan_experiments.grids import to_uint8
 from gan_experiments.training.restore import Restored
 from gan_experiments.types import Inputs
 
@@ -47,9 +47,11 @@ def call(monkeypatch: pytest.MonkeyPatch, *arguments: object) -> int:
     return sample.main()
 
 
-def tile(path: Path, row: int, column: int, side: int = 16) -> np.ndarray:
-    top, left = 1 + row * (side + 1), 1 + column * (side + 1)
-    return np.asarray(Image.open(path).convert("L"))[top : top + side, left : left + side].astype(int)
+def tile(path: Path, row: int, column: int, scale: int = 8) -> np.ndarray:
+    """An image of 16 pixels, each of which a picture four or five images wide repeats."""
+    top, left = (2 + place * (16 * scale + 2) for place in (row, column))
+    picture = np.asarray(Image.open(path).convert("L")).astype(int)
+    return picture[top : top + 16 * scale : scale, left : left + 16 * scale : scale]
 
 
 def decoded(run: Path, pixels: np.ndarray) -> np.ndarray:
@@ -68,7 +70,7 @@ def test_the_runs_own_test_images_stand_beside_their_reconstructions(
     assert path == vae / "samples" / "reconstruction_step_00000002.png"
     config, _ = tiny.compose("data.image_size=16")
     real = config.data.load("test", Path("nowhere")).images
-    assert Image.open(path).size == (4 * 17 + 1, 3 * 17 + 1)  # two pairs to a row
+    assert Image.open(path).size == (4 * 130 + 2, 3 * 130 + 2)  # two pairs to a row
     assert np.abs(tile(path, 0, 0) - real[0, 0]).max() <= 1
     assert np.abs(tile(path, 1, 2) - real[3, 0]).max() <= 1
     assert np.abs(tile(path, 1, 3) - decoded(vae, real[3, 0])).max() <= 1
@@ -81,12 +83,12 @@ def test_a_walk_between_pictures_of_a_folder_has_their_reconstructions_at_its_en
     assert call(monkeypatch, vae, "--reconstruct", 4, "--from", folder, "--output", pairs) == 0
     arguments = ["--interpolate", 2, "--steps", 5, "--from", folder, "--output", walk]
     assert call(monkeypatch, vae, *arguments) == 0
-    assert Image.open(walk).size == (5 * 17 + 1, 2 * 17 + 1)
+    assert Image.open(walk).size == (5 * 114 + 2, 2 * 114 + 2)
     # Rows go from the first pictures (a, b) to the others (c, d).
     places = {(0, 0): (0, 1), (1, 0): (1, 1), (0, 4): (2, 1), (1, 4): (3, 1)}
     for (row, column), place in places.items():
-        assert np.abs(tile(walk, row, column) - tile(pairs, *place)).max() <= 1
-    assert np.abs(tile(walk, 0, 2) - tile(walk, 0, 0)).max() > 0
+        assert np.abs(tile(walk, row, column, 7) - tile(pairs, *place, 16)).max() <= 1
+    assert np.abs(tile(walk, 0, 2, 7) - tile(walk, 0, 0, 7)).max() > 0
 
 
 def test_mistakes(vae: Path, folder: Path, tmp_path: Path, monkeypatch: Any, capsys: Any) -> None:

@@ -16,7 +16,7 @@ from gan_experiments.cli import sample
 from gan_experiments.cli.translate import read
 from gan_experiments.data import pictures
 from gan_experiments.errors import UserError
-from gan_experiments.training.recorder import to_uint8
+from gan_experiments.grids import to_uint8
 from gan_experiments.training.restore import Restored
 
 SIZE = 16  # of the runs
@@ -181,7 +181,10 @@ def test_an_earlier_output_inside_the_folder_is_not_translated_again(
         (["--from", "EMPTY"], "has no images"),
         (["--from", "DATA", "--output", "DATA"], "is the folder that is read"),
         (["--from", "DATA", "--output", "FILE"], "translations go into a folder, and this is a file"),
-        (["--from", "DATA", "--direction", "b_to_c"], "--direction b_to_c: this model has a_to_b and b_to_a"),
+        (
+            ["--from", "DATA", "--direction", "b_to_c"],
+            "there is no direction 'b_to_c': this model has a_to_b and b_to_a",
+        ),
         (
             ["--grid", "4"],
             "--grid: this model translates images: gan-sample RUN --from FOLDER --output FOLDER",
@@ -206,7 +209,7 @@ def test_mistakes(arguments: list[str], message: str, cyclegan: Path, tmp_path: 
 def test_a_model_of_one_way_has_no_other(pix2pix: Path, call: Any) -> None:
     code, _, err = call(pix2pix, "--direction", "b_to_a")
     assert code == 2
-    assert "--direction b_to_a: this model has a_to_b" in err
+    assert "there is no direction 'b_to_a': this model has a_to_b" in err
 
 
 def test_what_is_read_is_what_is_seen(tmp_path: Path) -> None:

@@ -5,17 +5,13 @@ import math
 from pathlib import Path
 
 import pytest
-import torch
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from gan_experiments.training.recorder import (
     Recorder,
     clock,
-    columns_of,
     flatten,
-    grid_of,
     jsonable,
-    to_uint8,
     write_json,
 )
 
@@ -39,28 +35,6 @@ def test_json_has_no_nan(tmp_path: Path) -> None:
 @pytest.mark.parametrize(("seconds", "text"), [(5, "0:05"), (125.4, "2:05"), (3723, "1:02:03")])
 def test_clock(seconds: float, text: str) -> None:
     assert clock(seconds) == text
-
-
-def test_bytes_round_trip() -> None:
-    levels = torch.arange(256, dtype=torch.uint8)
-    assert torch.equal(to_uint8(levels.float() / 127.5 - 1), levels)
-    assert to_uint8(torch.tensor([-5.0, 5.0])).tolist() == [0, 255]
-
-
-def test_grid_is_near_square_and_in_range() -> None:
-    grid = grid_of(torch.full((10, 1, 4, 4), 2.0))
-    assert grid.shape == (3, 3 * 5 + 1, 4 * 5 + 1)
-    assert grid.max() == 1
-
-
-@pytest.mark.parametrize(("count", "across"), [(1, 1), (2, 1), (5, 2), (32, 4)])
-def test_panels_stand_side_by_side_in_a_near_square(count: int, across: int) -> None:
-    grey, colour = torch.full((count, 1, 4, 4), -1.0), torch.ones(count, 3, 4, 4)
-    grid = columns_of({"source": grey, "output": colour})
-    rows = -(-count // across)
-    assert grid.shape == (3, rows * 5 + 1, 2 * across * 5 + 1)
-    assert grid[:, 1:5, 1:5].max() == 0
-    assert grid[:, 1:5, 6:10].min() == 1
 
 
 def recorded(folder: Path, start: int, last: int) -> None:

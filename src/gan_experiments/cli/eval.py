@@ -7,8 +7,8 @@ from pathlib import Path
 
 from gan_experiments.cli.catalogue import override_key
 from gan_experiments.cli.command import Parser, command
-from gan_experiments.cli.sample import locate
 from gan_experiments.errors import UserError, did_you_mean
+from gan_experiments.runs import locate
 
 EXAMPLES = """\
   gan-eval outputs/san-mnist/RUN                          what training measured, again

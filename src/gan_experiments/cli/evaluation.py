@@ -12,10 +12,10 @@ from omegaconf import DictConfig
 from torch import Tensor
 from tqdm import tqdm
 
+from gan_experiments.api import load
 from gan_experiments.cli.catalogue import override_key
 from gan_experiments.cli.composing import built, changed, composed
 from gan_experiments.cli.figures import table
-from gan_experiments.cli.sample import device_of
 from gan_experiments.data import Data
 from gan_experiments.errors import UserError
 from gan_experiments.metrics import Evaluation, Metrics, NoMetrics, Several, memorised
@@ -26,6 +26,7 @@ from gan_experiments.metrics.folder import FolderImages
 from gan_experiments.metrics.scores import FEWEST
 from gan_experiments.metrics.several import SeveralEvaluators
 from gan_experiments.training.companions import check_companions
+from gan_experiments.training.device import device_of
 from gan_experiments.training.evaluation import Comparison, Evaluations, Samples, record
 from gan_experiments.training.recorder import write_json
 from gan_experiments.training.restore import Restored
@@ -39,7 +40,7 @@ Pick = Callable[[Sequence[int]], Mapping[int, Tensor]]
 
 def of_checkpoint(path: Path, arguments: argparse.Namespace, settings: list[str]) -> None:
     """Print and write the figures of a checkpoint against the data it was trained with, or other data."""
-    restored = Restored(path, _device(arguments.device), arguments.module)
+    restored = load(path, device=str(_device(arguments.device)), modules=arguments.module)
     data: Data = built(_settings("data", settings, restored))  # type: ignore[assignment]
     metrics = _metrics(arguments.metrics, settings, restored)
     root = _root(settings, restored)

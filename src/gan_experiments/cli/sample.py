@@ -8,23 +8,30 @@ from typing import TYPE_CHECKING
 
 from gan_experiments.cli.command import command
 from gan_experiments.errors import UserError
+from gan_experiments.runs import RunFolder, locate
 
 if TYPE_CHECKING:
-    import torch
+    from PIL.Image import Image
 
-    from gan_experiments.models import LatentModel
-    from gan_experiments.training.restore import Restored
-    from gan_experiments.types import Inputs
+    from gan_experiments.api import TrainedModel
 
 PICTURES = (".png", ".jpg", ".jpeg", ".webp")
-BATCH = 256  # images at a time
+FILMS = (".gif", ".mp4")
+COUNTED = ("grid", "images", "interpolate", "reconstruct", "neighbours")  # kinds whose option has a number
+PLACES = {
+    "interpolate": "interpolation",
+    "reconstruct": "reconstruction",
+}  # their files, where named otherwise
+WALKS = 16  # images of a walk
+FRAME = 0.08  # seconds of its frames
+OWN = "data"  # in place of a folder: the run's own test images
 
 
 def parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="gan-sample",
-        description="Images from a trained model: a grid (the default), single files, an interpolation, or "
-        "translations of the images in a folder. "
+        description="Images from a trained model: a grid (the default), single files, walks between latents, films, "
+        "or translations of the images in a folder. "
         "The checkpoint is all it needs: no data set and no settings.",
     )
     parser.add_argument("run", type=Path, help="a run's folder or a checkpoint file")
@@ -48,6 +55,22 @@ def parser() -> argparse.ArgumentParser:
         metavar="N",
         help="one picture with N real images, each beside what encoding and decoding makes of it",
     )
+    kind.add_argument(
+        "--neighbours",
+        type=int,
+        metavar="N",
+        help="one picture with N images, each before the five real training images nearest to it",
+    )
+    kind.add_argument(
+        "--walk",
+        nargs="?",
+        const="",
+        metavar="FILE",
+        help="a film, .gif or .mp4, of images that change from latent to latent and end as they began",
+    )
+    kind.add_argument(
+        "--film", nargs="?", const="", metavar="FILE", help="the same of the run's samples over its training"
+    )
     parser.add_argument(
         "--from",
         dest="source",
@@ -59,10 +82,15 @@ def parser() -> argparse.ArgumentParser:
         "--direction", help="of a model that translates both ways: a_to_b or b_to_a (default: a_to_b)"
     )
     parser.add_argument(
-        "--steps", type=int, default=10, help="images in a row of --interpolate (default: %(default)s)"
+        "--steps",
+        type=int,
+        default=10,
+        help="images from latent to latent in --interpolate and --walk (default: %(default)s)",
     )
     parser.add_argument(
-        "--output", type=Path, help="file or folder to write (default: samples/ in the run's folder)"
+        "--output",
+        type=Path,
+        help="file or folder to write (default: in the run's samples/); .gif and .mp4 ask for a walk",
     )
     parser.add_argument(
         "--seed",
@@ -86,155 +114,141 @@ def main() -> int:
 
 def run() -> None:
     arguments = parser().parse_args()
-    for name in ("grid", "images", "interpolate", "reconstruct", "steps"):
-        value = getattr(arguments, name)
-        if value is not None and value < 1:
-            raise UserError(f"--{name} must be at least 1, not {value}")
+    kind = kind_of(arguments)
     path = locate(arguments.run, arguments.checkpoint)
-    from gan_experiments.training.restore import Restored
+    if kind == "film":
+        print(write_film(path, arguments))
+        return
+    from gan_experiments.api import load
 
-    restored = Restored(path, device_of(arguments.device), arguments.module)
+    model = load(path, device=arguments.device, modules=arguments.module)
     if arguments.label is not None:
-        arguments.label = restored.label(arguments.label)
-    folder = path.parent.parent / "samples" if path.parent.name == "checkpoints" else path.parent
-    if restored.shape.source is not None:
+        arguments.label = model.label(arguments.label)
+    if model.shape.source is not None:
         from gan_experiments.cli.translate import translate
 
-        translate(restored, arguments)
+        translate(model, arguments)
         return
     if arguments.direction:
         raise UserError("--direction belongs to models that translate images")
-    if arguments.source and not (arguments.reconstruct or arguments.interpolate):
+    if arguments.source and kind not in ("reconstruct", "interpolate"):
         raise UserError("--from belongs to --reconstruct, --interpolate and models that translate images")
-    step = f"step_{restored.step:08d}"
-    if not restored.shape.bounded:
-        output = target(arguments.output or folder / f"points_{step}.npy", ".npy")
-        print(write_points(restored, arguments, output))
-    elif arguments.images is not None:
+    step = f"step_{model.step:08d}"
+    if not model.shape.bounded:
+        print(write_points(model, kind, arguments, place(path, f"points_{step}.npy")))
+    elif kind == "images":
         label = "" if arguments.label is None else f"_label_{arguments.label}"
-        print(
-            write_files(
-                restored,
-                arguments,
-                arguments.output or folder / f"images_{step}_seed_{arguments.seed}{label}",
-            )
-        )
+        folder = place(path, f"images_{step}_seed_{arguments.seed}{label}")
+        print(write_files(model, arguments, arguments.output or folder))
+    elif kind == "walk":
+        print(write_walk(model, arguments, place(path, f"walk_{step}.gif")))
     else:
-        kinds = {"interpolation": arguments.interpolate, "reconstruction": arguments.reconstruct}
-        kind = next((name for name, wanted in kinds.items() if wanted), "grid")
-        output = target(arguments.output or folder / f"{kind}_{step}.png", *PICTURES)
-        print(write_picture(restored, arguments, output))
+        output = target(arguments.output or place(path, f"{PLACES.get(kind, kind)}_{step}.png"), PICTURES)
+        drawn(model, kind, arguments).save(output)
+        print(output)
 
 
-def target(path: Path, *endings: str) -> Path:
-    """A file that can be written; raises UserError for a folder or an ending that says another kind."""
+def kind_of(arguments: argparse.Namespace) -> str:
+    """What is asked for, with its file as the output; where nothing is, what the ending of the output says.
+
+    Raises UserError for numbers below 1, and for an ending that the kind cannot have.
+    """
+    for name in (*COUNTED, "steps"):
+        value = getattr(arguments, name)
+        if value is not None and value < 1:
+            raise UserError(f"--{name} must be at least 1, not {value}")
+    for name in ("walk", "film"):
+        file = getattr(arguments, name)
+        if file and arguments.output:
+            raise UserError(f"--{name} {file} and --output {arguments.output} name two files")
+        arguments.output = Path(file) if file else arguments.output
+    asked = [name for name in (*COUNTED, "walk", "film") if getattr(arguments, name) is not None]
+    ending = arguments.output.suffix.lower() if arguments.output else ""
+    kind = asked[0] if asked else "walk" if ending in FILMS else "grid"
+    if kind in ("walk", "film") and arguments.output:
+        target(arguments.output, FILMS, make=False)
+    return kind
+
+
+def target(path: Path, endings: tuple[str, ...], make: bool = True) -> Path:
+    """A file that can be written, in a folder that there is (`make`: made); raises UserError for another ending."""
     if path.is_dir() or path.suffix.lower() not in endings:
         raise UserError(f"--output {path}: this writes one file, whose name ends in {' or '.join(endings)}")
-    path.parent.mkdir(parents=True, exist_ok=True)
+    if make:
+        path.parent.mkdir(parents=True, exist_ok=True)
     return path
 
 
-def locate(run: Path, which: str) -> Path:
-    """The checkpoint file meant by a run's folder and `last`, `best` or a step; raises UserError."""
-    if run.is_file():
-        return run
-    folder = run / "checkpoints"
-    path = folder / (f"step_{int(which):08d}.pt" if which.isdecimal() else f"{which}.pt")
-    if not run.exists():
-        raise UserError(f"there is no run or checkpoint {run}")
-    if not path.is_file():
-        there = ", ".join(sorted(file.stem for file in folder.glob("*.pt"))) or "none"
-        raise UserError(f"{run} has no checkpoint '{which}'; it has: {there}")
-    return path
+def place(checkpoint: Path, name: str) -> Path:
+    """Where a file goes that has no other place: among the run's samples, or beside a checkpoint that lies alone."""
+    folder = checkpoint.parent
+    return (folder.parent / "samples" if folder.name == "checkpoints" else folder) / name
 
 
-def device_of(name: str) -> torch.device:
-    """The device that `--device` names; raises UserError where the machine has none such."""
+def drawn(model: TrainedModel, kind: str, arguments: argparse.Namespace) -> Image:
+    """The picture of a kind."""
     import torch
 
-    try:
-        device = torch.device(name)
-        torch.empty(0, device=device)
-    except (RuntimeError, AssertionError) as error:
-        raise UserError(f"--device {name}: {str(error).splitlines()[0]}") from error
-    return device
+    from gan_experiments.api import picture
+    from gan_experiments.grids import panels_grid, to_image
+
+    seed, label = arguments.seed, arguments.label
+    if kind == "grid":
+        return model.grid(arguments.grid or 64, label, seed)
+    if kind == "neighbours":
+        images = model.sample(arguments.neighbours, label, seed)
+        near = model.neighbours(images)
+        return picture(torch.cat([images[:, None], near], 1).flatten(0, 1), 1 + near.shape[1])
+    folder = None if arguments.source in (None, OWN) else arguments.source
+    if kind == "reconstruct":
+        images = model.real_images(arguments.reconstruct, folder)
+        return to_image(panels_grid({"image": images, "reconstruction": model.reconstruct(images)}))
+    rows, steps = arguments.interpolate, arguments.steps
+    ends = model.real_images(2 * rows, folder) if arguments.source else None
+    return picture(model.interpolate(rows, steps, label, seed, ends), steps)
 
 
-def write_picture(restored: Restored, arguments: argparse.Namespace, path: Path) -> Path:
-    from torchvision.utils import make_grid, save_image
+def write_walk(model: TrainedModel, arguments: argparse.Namespace, default: Path) -> Path:
+    from gan_experiments import films
+    from gan_experiments.api import picture
 
-    from gan_experiments.models import LatentModel
-    from gan_experiments.training.recorder import columns_of, grid_of
-
-    model = restored.model
-    assert isinstance(model, LatentModel)
-    if arguments.reconstruct:
-        from gan_experiments.cli import real
-
-        images = real.real_images(restored, arguments.source or real.OWN, arguments.reconstruct)
-        picture = columns_of(real.panels(restored, images))
-    elif arguments.interpolate:
-        images = restored.generate(walks(restored, model, arguments))
-        picture = make_grid((images + 1) / 2, nrow=arguments.steps, padding=1).clamp(0, 1)
-    else:
-        inputs = restored.feed(arguments.seed, arguments.label).take(arguments.grid or 64)
-        picture = grid_of(restored.generate(inputs if arguments.label is not None else model.ordered(inputs)))
-    save_image(picture, path)
-    return path
+    walk = model.walk(WALKS, steps=arguments.steps, label=arguments.label, seed=arguments.seed)
+    return films.write(map(picture, walk), arguments.output or default, FRAME)
 
 
-def write_points(restored: Restored, arguments: argparse.Namespace, path: Path) -> Path:
+def write_film(checkpoint: Path, arguments: argparse.Namespace) -> Path:
+    from gan_experiments import films
+
+    run = checkpoint.parent.parent
+    return films.of_training(RunFolder(run).samples(), arguments.output or run / "train.gif")
+
+
+def write_points(model: TrainedModel, kind: str, arguments: argparse.Namespace, default: Path) -> Path:
     """Generated points, float32 (n, d), as a .npy file."""
     import numpy as np
 
-    if arguments.interpolate or arguments.reconstruct:
-        kind = "interpolate" if arguments.interpolate else "reconstruct"
+    if kind not in ("grid", "images"):
         raise UserError(
             f"--{kind} draws images, and this model generates points; --images N writes N of them"
         )
-    feed = restored.feed(arguments.seed, arguments.label)
-    np.save(path, restored.generate(feed.take(arguments.images or arguments.grid or 64)).flatten(1).numpy())
+    path = target(arguments.output or default, (".npy",))
+    points = model.sample(arguments.images or arguments.grid or 64, arguments.label, arguments.seed)
+    np.save(path, points.flatten(1).numpy())
     return path
 
 
-def walks(restored: Restored, model: LatentModel, arguments: argparse.Namespace) -> Inputs:
-    """Inputs, rows * steps of them: each row goes from one draw, or one real image's code, to another."""
-    import torch
-
-    from gan_experiments.types import Inputs
-
-    rows, steps = arguments.interpolate, arguments.steps
-    if arguments.source:
-        from gan_experiments.cli import real
-
-        ends = real.encode(restored, real.real_images(restored, arguments.source, 2 * rows))
-    else:
-        ends = restored.feed(arguments.seed, arguments.label).take(2 * rows)
-    weights = torch.linspace(0, 1, steps, device=restored.device)[:, None]
-    ways = []
-    for row in range(rows):
-        start, end = (ends[slice(index, index + 1)].repeated(steps) for index in (row, rows + row))
-        ways.append(model.between(start, end, weights))
-    return Inputs.concatenated(ways)
-
-
-def write_files(restored: Restored, arguments: argparse.Namespace, folder: Path) -> Path:
+def write_files(model: TrainedModel, arguments: argparse.Namespace, folder: Path) -> Path:
     """One file for each image; raises UserError for a folder that has images in it already."""
-    from PIL import Image
+    from gan_experiments.grids import to_image, to_uint8
 
-    from gan_experiments.training.recorder import to_uint8
-
-    if folder.exists() and not folder.is_dir():
+    if folder.suffix.lower() in (*PICTURES, *FILMS) or (folder.exists() and not folder.is_dir()):
         raise UserError(f"--output {folder}: --images writes a folder of files, and this is a file")
     if any(folder.glob("image_*.png")):
         raise UserError(f"{folder} has images in it already: name another folder with --output")
     folder.mkdir(parents=True, exist_ok=True)
-    feed = restored.feed(arguments.seed, arguments.label)
-    for start in range(0, arguments.images, BATCH):
-        inputs = feed.take(min(BATCH, arguments.images - start))
-        for index, image in enumerate(to_uint8(restored.generate(inputs)), start):
-            pixels = image.permute(1, 2, 0).squeeze(2).numpy()
-            Image.fromarray(pixels).save(folder / f"image_{index:06d}.png")
+    batches = model.batches(arguments.images, arguments.label, arguments.seed)
+    for index, image in enumerate(image for batch in batches for image in to_uint8(batch)):
+        to_image(image).save(folder / f"image_{index:06d}.png")
     return folder
 
 

@@ -20,6 +20,7 @@ MAX_PIXELS = 25_000_000
 TIMES = 8  # columns of a film strip
 LATENTS = 4  # its rows
 TILES = 8  # in a row and a column of a run's grid of samples
+SEAMS = (2, 1)  # pixels around each: of today's grids, and of earlier ones
 GAP = 2  # pixels between columns
 BETWEEN = (128, 128, 128)  # their colour
 FRAME = 120  # pixels of a frame that is no grid
@@ -117,12 +118,12 @@ def _encoded(image: Image, kind: str, **options: int) -> bytes:
 
 def _column(image: Image) -> Image:
     """The first samples of a grid, one under the other; a small version of a picture that is no grid."""
-    tile = [(side - 1) / TILES for side in image.size]
-    if any(side % 1 or side < 5 for side in tile):
+    seam = next((seam for seam in SEAMS if all((side - seam) % TILES == 0 for side in image.size)), None)
+    if seam is None or min(image.size) < 5 * TILES:
         scale = FRAME / max(image.size)
         return image.resize([max(1, round(side * scale)) for side in image.size])
-    width, height = map(int, tile)
-    parts = [image.crop((1, 1 + row * height, width, (row + 1) * height)) for row in range(LATENTS)]
+    width, height = ((side - seam) // TILES for side in image.size)
+    parts = [image.crop((seam, seam + row * height, width, (row + 1) * height)) for row in range(LATENTS)]
     return _stacked(parts)
 
 

@@ -95,6 +95,16 @@ class Gpu:
         return torch.channels_last if last else torch.contiguous_format
 
 
+def device_of(name: str) -> torch.device:
+    """The torch device of that name; raises UserError where the machine has none such."""
+    try:
+        device = torch.device(name)
+        torch.empty(0, device=device)
+    except (RuntimeError, AssertionError) as error:
+        raise UserError(f"device {name}: {str(error).splitlines()[0]}") from error
+    return device
+
+
 def fast_bf16() -> bool:
     """Whether this machine's CPU multiplies bf16 in hardware (AVX-512-BF16 or AMX)."""
     return bool(torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported())

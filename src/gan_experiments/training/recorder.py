@@ -13,16 +13,16 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import torch
 import yaml
 from matplotlib.figure import Figure
 from torch import Tensor
 from torch.utils.tensorboard import SummaryWriter
 from torch.utils.tensorboard.summary import hparams
-from torchvision.utils import make_grid, save_image
 from tqdm import tqdm
 
-from gan_experiments.runs import trim_evaluations
+from gan_experiments import films
+from gan_experiments.grids import to_image
+from gan_experiments.runs import RunFolder, trim_evaluations
 
 log = logging.getLogger(__name__)
 
@@ -50,6 +50,9 @@ class NullRecorder:
         pass
 
     def say(self, message: str) -> None:
+        pass
+
+    def film(self) -> None:
         pass
 
     def summary(self, values: dict[str, Any]) -> None:
@@ -126,7 +129,7 @@ class Recorder(NullRecorder):
         """A picture (3, H, W) in [0, 1]; with file="step" also as samples/step_00001000.png."""
         self.writer.add_image(name, picture, step)
         if file:
-            save_image(picture, self.folder / "samples" / f"{file}_{step:08d}.png")
+            to_image(picture).save(self.folder / "samples" / f"{file}_{step:08d}.png")
 
     def figure(self, name: str, step: int, figure: Figure) -> None:
         self.writer.add_figure(name, figure, step)
@@ -145,6 +148,12 @@ class Recorder(NullRecorder):
         log.info(message)
         self._bar.refresh()
 
+    def film(self) -> None:
+        """train.gif, of the sample grids so far."""
+        samples = RunFolder(self.folder).samples()
+        if len(samples) > 1:
+            films.of_training(samples, self.folder / "train.gif")
+
     def summary(self, values: dict[str, Any]) -> None:
         write_json(self.folder / "summary.json", values)
 
@@ -153,23 +162,6 @@ class Recorder(NullRecorder):
         self.writer.file_writer.add_summary(self._end)
         self.writer.close()
         self._bar.close()
-
-
-def columns_of(panels: Mapping[str, Tensor]) -> Tensor:
-    """A grid (3, H, W) in [0, 1] with the panels' images side by side, a row of them for every image."""
-    images = [panel.float().cpu() for panel in panels.values()]
-    colour = max(panel.shape[1] for panel in images)
-    rows = torch.stack([panel.expand(-1, colour, -1, -1) for panel in images], dim=1).flatten(0, 1)
-    across = max(1, round(math.sqrt(len(rows)) / len(images))) * len(images)
-    grid: Tensor = make_grid((rows + 1) / 2, nrow=across, padding=1)
-    return grid.clamp(0, 1)
-
-
-def grid_of(images: Tensor) -> Tensor:
-    """A near-square grid (3, H, W) in [0, 1] of images (n, c, h, w) in [-1, 1]; grey is shown as grey."""
-    columns = math.ceil(math.sqrt(len(images)))
-    grid: Tensor = make_grid((images.float().cpu() + 1) / 2, nrow=columns, padding=1)
-    return grid.clamp(0, 1)
 
 
 def flatten(node: Any, prefix: str = "") -> dict[str, bool | int | float | str]:
@@ -207,8 +199,3 @@ def clock(seconds: float) -> str:
     minutes, rest = divmod(round(seconds), 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes}:{rest:02d}"
-
-
-def to_uint8(images: Tensor) -> Tensor:
-    """Images in [-1, 1] as bytes: round(127.5 x + 127.5), clamped (what a PNG of them would hold)."""
-    return (images.float() * 127.5 + 128).clamp(0, 255).to(torch.uint8)

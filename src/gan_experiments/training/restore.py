@@ -118,9 +118,11 @@ class Restored:
         own: DictConfig = settings[group]
         return own
 
-    def label(self, name: str) -> int:
+    def label(self, name: str | int) -> int:
         """The class of that name or number; raises UserError where there is none."""
         names = self.shape.class_names or ()
+        if isinstance(name, int):
+            return name
         if name in names:
             return names.index(name)
         if not re.fullmatch(r"-?\d{1,9}", name):
@@ -128,7 +130,7 @@ class Restored:
             raise UserError(f"there is no class '{name}': {known}" + did_you_mean(name, names))
         return int(name)
 
-    def feed(self, seed: int, label: int | None = None, sources: Pixels | None = None) -> Feed:
+    def feed(self, seed: int, label: int | str | None = None, sources: Pixels | None = None) -> Feed:
         """The inputs that sampling draws; `label`: of this class only; `sources`: images to translate.
 
         Raises UserError where there is no such class, or the model is told none.
@@ -137,6 +139,7 @@ class Restored:
             return self.model.feed(seed, self.device, sources)
         if "labels" not in self.model.needs or not isinstance(self.model, LatentModel):
             raise UserError("this model is not told which class to draw")
+        label = self.label(label)
         if not 0 <= label < self.shape.classes:
             raise UserError(f"the classes are 0 to {self.shape.classes - 1}, so there is no {label}")
         if self.shape.counts is not None and self.shape.counts[label] == 0:

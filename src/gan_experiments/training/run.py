@@ -156,6 +156,7 @@ class Run:
                     self.engine.iterate()
                     self._log_and_save(finished=self.engine.progress == 1)
                     self._report()
+            self.recorder.film()
             status = "finished"
             return self.metrics
         except (Interrupted, KeyboardInterrupt):

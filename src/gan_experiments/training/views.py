@@ -12,7 +12,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from torch import Tensor
 
-from gan_experiments.training.recorder import columns_of, grid_of
+from gan_experiments.grids import grid, panels_grid
 from gan_experiments.types import ImageShape
 
 Scores = Callable[[Tensor], Tensor | None]
@@ -38,10 +38,10 @@ class ImageView:
     panel_count = 32
 
     def picture(self, samples: Tensor, scores: Scores | None = None) -> Tensor:
-        return grid_of(samples)
+        return grid(samples)
 
     def panels(self, panels: Mapping[str, Tensor]) -> Tensor:
-        return columns_of(panels)
+        return panels_grid(panels)
 
 
 class PointView:
