@@ -78,7 +78,9 @@ def test_files(finished: Any) -> None:
         "step_00000004.png",
     ]
     grid = Image.open(folder / "samples" / "step_00000004.png")
-    assert grid.size == (8 * 33 + 1, 8 * 33 + 1)
+    assert grid.size == (8 * 66 + 2, 8 * 66 + 2)
+    with Image.open(folder / "train.gif") as film:
+        assert (film.n_frames, film.size) == (2, (530, 550))
 
 
 def test_summary_and_metrics(finished: Any) -> None:

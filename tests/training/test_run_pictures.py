@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from PIL import Image
 from torch import Tensor
 
 import tiny
+from gan_experiments.grids import SEAM, WIDTH
 from gan_experiments.training.pictures import Pictures
 from gan_experiments.training.recorder import NullRecorder
 from gan_experiments.training.run import Run
@@ -46,10 +48,12 @@ def of_run(run: Run) -> tuple[Run, Tensor]:
     return run, recorder.pictures["samples/translations"]
 
 
-def tile(picture: Tensor, row: int, column: int) -> np.ndarray:
-    """The pixels of one image, uint8 (3, h, w)."""
-    top, left = 1 + row * (SIZE + 1), 1 + column * (SIZE + 1)
-    return (picture[:, top : top + SIZE, left : left + SIZE] * 255).round().to(torch.uint8).numpy()
+def tile(picture: Tensor, row: int, column: int, across: int) -> np.ndarray:
+    """The pixels of one image of a grid that has `across` in a row, uint8 (3, h, w)."""
+    scale = math.ceil(((WIDTH - SEAM) / across - SEAM) / SIZE)
+    top, left = (SEAM + place * (SIZE * scale + SEAM) for place in (row, column))
+    large = picture[:, top : top + SIZE * scale : scale, left : left + SIZE * scale : scale]
+    return (large * 255).round().to(torch.uint8).numpy()
 
 
 def test_pairs_stand_beside_their_targets(compose: Any, tmp_path: Path) -> None:
@@ -58,7 +62,7 @@ def test_pairs_stand_beside_their_targets(compose: Any, tmp_path: Path) -> None:
     assert test.sources is not None
     places = [(row, column) for row in range(4) for column in (0, 3)]  # two in a row
     for index, (row, column) in enumerate(places):
-        source, output, target = (tile(picture, row, column + beside) for beside in range(3))
+        source, output, target = (tile(picture, row, column + beside, 6) for beside in range(3))
         np.testing.assert_array_equal(source, test.sources[index])
         np.testing.assert_array_equal(output, 255 - test.sources[index])
         np.testing.assert_array_equal(target, test.images[index])
@@ -78,11 +82,11 @@ def test_both_directions_whatever_the_numbers_of_test_images(
     test = run.config.data.load("test", tmp_path)
     assert test.sources is not None
     assert len(test.sources) == count
-    below = {2: 2, 8: 4}[
-        count
-    ]  # rows of the first direction: three tiles for an image, two images in a row of many
-    for row, images in ((0, test.sources), (below, test.images)):
-        source, output, back = (tile(picture[:, (row > 0) :], row, column) for column in range(3))
+    across, below = {2: (3, 2), 8: (6, 4)}[count]  # images in a row, two sources in one of many; rows from A
+    for row, across, images in ((0, across, test.sources), (below, 6, test.images)):
+        source, output, back = (
+            tile(picture[:, SEAM * (row > 0) :], row, column, across) for column in range(3)
+        )
         np.testing.assert_array_equal(source, images[0])
         np.testing.assert_array_equal(output, 255 - images[0])
         np.testing.assert_array_equal(back, images[0])
@@ -105,7 +109,7 @@ def test_without_a_test_split_training_images_are_shown_without_their_margin(
     config, record = compose(*settings, *mine)
     _, picture = of_run(Run(config, tmp_path, record))
     middle = np.asarray(Image.open(tmp_path / "mine" / "trainA" / "0.png"))[4:20, 4:20].transpose(2, 0, 1)
-    np.testing.assert_array_equal(tile(picture, 0, 0), middle)
+    np.testing.assert_array_equal(tile(picture, 0, 0, 3), middle)
 
 
 def test_what_a_run_leaves(cyclegan: Path) -> None:
