@@ -48,9 +48,14 @@ def of_run(run: Run) -> tuple[Run, Tensor]:
     return run, recorder.pictures["samples/translations"]
 
 
+def scale_of(across: int) -> int:
+    """How often a grid that has `across` images in a row repeats their pixels."""
+    return math.ceil(((WIDTH - SEAM) / across - SEAM) / SIZE)
+
+
 def tile(picture: Tensor, row: int, column: int, across: int) -> np.ndarray:
     """The pixels of one image of a grid that has `across` in a row, uint8 (3, h, w)."""
-    scale = math.ceil(((WIDTH - SEAM) / across - SEAM) / SIZE)
+    scale = scale_of(across)
     top, left = (SEAM + place * (SIZE * scale + SEAM) for place in (row, column))
     large = picture[:, top : top + SIZE * scale : scale, left : left + SIZE * scale : scale]
     return (large * 255).round().to(torch.uint8).numpy()
@@ -82,11 +87,10 @@ def test_both_directions_whatever_the_numbers_of_test_images(
     test = run.config.data.load("test", tmp_path)
     assert test.sources is not None
     assert len(test.sources) == count
-    across, below = {2: (3, 2), 8: (6, 4)}[count]  # images in a row, two sources in one of many; rows from A
-    for row, across, images in ((0, across, test.sources), (below, 6, test.images)):
-        source, output, back = (
-            tile(picture[:, SEAM * (row > 0) :], row, column, across) for column in range(3)
-        )
+    across, rows = {2: (3, 2), 8: (6, 4)}[count]  # images in a row, two sources in one of many
+    below = SEAM + rows * (SIZE * scale_of(across) + SEAM)
+    for top, columns, images in ((0, across, test.sources), (below, 6, test.images)):
+        source, output, back = (tile(picture[:, top:], 0, column, columns) for column in range(3))
         np.testing.assert_array_equal(source, images[0])
         np.testing.assert_array_equal(output, 255 - images[0])
         np.testing.assert_array_equal(back, images[0])
