@@ -11,22 +11,13 @@ from typing import Any
 
 import pytest
 import torch
+from kills import same
 
 import tiny
 from gan_experiments.errors import Interrupted, UserError
 from gan_experiments.models import Gan
 from gan_experiments.training import checkpoint
 from gan_experiments.training.run import Run
-
-
-def same(left: Any, right: Any) -> bool:
-    if isinstance(left, torch.Tensor):
-        return torch.equal(left, right)
-    if isinstance(left, dict):
-        return left.keys() == right.keys() and all(same(left[key], right[key]) for key in left)
-    if isinstance(left, list):
-        return len(left) == len(right) and all(map(same, left, right))
-    return bool(left == right)
 
 
 def state(folder: Path) -> dict[str, Any]:

@@ -17,6 +17,7 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 import tiny
 from gan_experiments.errors import Interrupted
 from gan_experiments.metrics.base import Evaluation
+from gan_experiments.metrics.features import Extraction
 from gan_experiments.training import checkpoint, run
 from gan_experiments.training.run import Run
 
@@ -148,7 +149,7 @@ def test_sigterm_saves_and_says_how_to_go_on(compose: Any, tmp_path: Path) -> No
 
 
 def test_an_evaluation_is_left_at_once_and_done_after_the_resume(compose: Any, tmp_path: Path) -> None:
-    """The checkpoint is there before it begins, and a signal is looked at between two batches."""
+    """The checkpoint is there before it begins."""
     config, record = compose(*RUN)
     config.metrics = FakeMetrics()
     whole = run(config, tmp_path / "whole", record)
@@ -156,20 +157,15 @@ def test_an_evaluation_is_left_at_once_and_done_after_the_resume(compose: Any, t
     config, record = compose(*RUN)
     config.metrics = metrics = FakeMetrics()
     stopped = Run(config, tmp_path / "parts", record)
-    batches: list[int] = []
 
     def evaluate(sample: Any) -> Evaluation:
         assert (tmp_path / "parts" / "checkpoints" / "step_00000002.pt").is_file()
         os.kill(os.getpid(), signal.SIGTERM)
-        for count in (3, 2):
-            sample(count)
-            batches.append(count)
         raise AssertionError
 
     stopped.evaluations.comparisons[0].evaluator = evaluate  # type: ignore[assignment]
     with pytest.raises(Interrupted, match=r"SIGTERM.*step_00000002.pt"):
         stopped.train()
-    assert batches == []
     assert not (tmp_path / "parts" / "metrics.jsonl").exists()
     config, record = compose(*RUN)
     config.metrics = metrics
@@ -185,6 +181,31 @@ def test_an_evaluation_is_left_at_once_and_done_after_the_resume(compose: Any, t
     )
     for key in ("best", "metrics", "due"):
         assert first[key] == second[key]
+
+
+def test_features_of_real_images_are_left_at_once_and_nothing_of_them_stays(
+    compose: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = ["model=gan", "network=mlp", "metrics=lenet", "metrics.samples=20", "train.steps=2"]
+    added = []
+
+    def add(extraction: Extraction, images: torch.Tensor, *labels: torch.Tensor) -> None:
+        added.append(len(images))
+        real_add(extraction, images, *labels)
+        if len(added) == 2:
+            os.kill(os.getpid(), signal.SIGTERM)
+
+    real_add = Extraction.add
+    monkeypatch.setattr(Extraction, "add", add)
+    config, record = compose(*settings, f"paths.data={tmp_path}")
+    with pytest.raises(Interrupted, match=r"SIGTERM.*step_00000002.pt"):
+        run(config, tmp_path / "parts", record)
+    monkeypatch.undo()
+    assert added == [20, 500]  # the generated images, the first of 1500 real ones
+    assert not list((tmp_path / ".cache").rglob("*.*"))
+    config, record = compose(*settings, f"paths.data={tmp_path}")
+    config.resume = str(tmp_path / "parts" / "checkpoints" / "last.pt")
+    assert run(config, tmp_path / "parts", record)["fd_lenet"] > 0
 
 
 @pytest.mark.parametrize(("keep", "kept"), [(0, [10]), (2, [6, 8, 10])])

@@ -1,11 +1,13 @@
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 
 import pytest
 
-from gan_experiments.training.signals import catch_signals
+from gan_experiments import parallel
+from gan_experiments.training.signals import SignalReceived, catch_signals
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
@@ -33,3 +35,20 @@ def test_nohup_is_respected() -> None:
         assert caught == []
     finally:
         signal.signal(signal.SIGHUP, before)
+
+
+def test_inside_an_evaluation_a_signal_raises_at_once_whoever_would_catch_it() -> None:
+    with catch_signals() as caught:
+        with pytest.raises(SignalReceived), caught.raising(), contextlib.suppress(Exception):
+            os.kill(os.getpid(), signal.SIGTERM)
+        os.kill(os.getpid(), signal.SIGTERM)  # while what is due is saved
+        with pytest.raises(SignalReceived), caught.raising():
+            raise AssertionError("one came before")
+    assert caught == [signal.SIGTERM] * 2
+
+
+def test_other_ranks_than_the_first_go_on_until_all_are_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(parallel, "rank", lambda: 1)
+    with catch_signals() as caught, caught.raising():
+        os.kill(os.getpid(), signal.SIGTERM)
+    assert caught == [signal.SIGTERM]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import statistics
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -23,24 +23,13 @@ from gan_experiments.training.sampler import Sampler
 AT_ONCE = 16  # images that a translator takes at a time, whose maps are as large as they are
 
 
-def nothing() -> None:
-    pass
-
-
 class Samples:
-    """Images that a sampler makes of a feed's inputs, the same on every rank: what metrics draw from.
+    """Images that a sampler makes of a feed's inputs, the same on every rank: what metrics draw from."""
 
-    `between` runs before every batch.
-    """
-
-    def __init__(
-        self, sampler: Sampler, feed: Feed, direction: str, between: Callable[[], None] = nothing
-    ) -> None:
+    def __init__(self, sampler: Sampler, feed: Feed, direction: str) -> None:
         self.sampler, self.feed, self.direction = sampler, feed, direction
-        self.between = between
 
     def __call__(self, count: int) -> Tensor | tuple[Tensor, Tensor]:
-        self.between()
         inputs = self.feed.take(count)
         size = count if inputs.images is None else AT_ONCE
         images = torch.cat([self.sampler(part, self.direction) for part in inputs.split(size)])
@@ -69,7 +58,6 @@ class Evaluations:
     translations of the held-out images of one domain against the training images of the other.
 
     Held-out real images in place of generated ones give the floor. Raises UserError where there are too few.
-    `between` runs before every batch of generated images; what it raises ends the evaluation.
     """
 
     def __init__(
@@ -80,10 +68,8 @@ class Evaluations:
         root: Path,
         device: torch.device,
         real: ImageSet | None = None,
-        between: Callable[[], None] = nothing,
     ) -> None:
         self.metrics, self.data, self.model, self.device = metrics, data, model, device
-        self.between = between
         self.comparisons: list[Comparison] = []
         if isinstance(metrics, NoMetrics):
             return
@@ -107,7 +93,7 @@ class Evaluations:
         """The generated images of one direction, from their first on."""
         sources = comparison.held_out.sources if comparison.held_out else None
         feed = self.model.feed(getattr(self.metrics, "seed", 0), self.device, sources)
-        return Samples(sampler, feed, comparison.direction, self.between)
+        return Samples(sampler, feed, comparison.direction)
 
     def __call__(self, sampler: Sampler) -> Evaluation:
         """The figures of all directions; ranks share the work, and the first one's count."""

@@ -8,7 +8,7 @@ import signal
 import sys
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -44,13 +44,39 @@ def run(
     where another process trains in `folder`; RunError when training cannot go on, Interrupted after a signal.
     """
     check(config)
-    with locked(folder) if parallel.rank() == 0 else nullcontext():
-        if config.gpu.devices > 1 and not dist.is_initialized():
-            return _on_ranks(config, folder, record, begin)
-        with _refusals(folder):
-            training = Run(config, folder, record)
+    if config.gpu.devices > 1 and not dist.is_initialized():
+        return _on_ranks(config, folder, record, begin)
+    return _train(config, folder, record, begin)
+
+
+def _train(
+    config: Config, folder: Path, record: dict[str, Any], begin: Callable[[], None]
+) -> dict[str, float]:
+    """`run` in this process, which may be one of several ranks."""
+    with _locked(folder), _refusals(folder):
+        training = Run(config, folder, record)
+        if parallel.initialized():
+            dist.barrier()  # every rank has been built
+        if parallel.rank() == 0:
             begin()
-            return training.train()
+        return training.train()
+
+
+@contextmanager
+def _locked(folder: Path) -> Iterator[None]:
+    """`locked` by the first rank, which may outlive its launcher; a refusal is that of all ranks."""
+    with ExitStack() as held:
+
+        def lock() -> UserError | None:
+            try:
+                held.enter_context(locked(folder))
+            except UserError as error:
+                return error
+            return None
+
+        if (refused := parallel.broadcast(lock)) is not None:
+            raise refused
+        yield
 
 
 @contextmanager
@@ -97,7 +123,8 @@ def _on_ranks(
         start_method="spawn",
     )
     os.environ.setdefault("TORCH_ELASTIC_SHUTDOWN_TIMEOUT", PATIENCE)
-    logging.getLogger("torch.distributed.elastic").setLevel(logging.ERROR)
+    for name in ("torch.distributed.elastic", "torch.multiprocessing"):  # what they report, RunError says
+        logging.getLogger(name).setLevel(logging.CRITICAL)
     try:
         results = elastic_launch(settings, _rank)(config, folder, record, begin)
     except SignalException as stop:
@@ -106,7 +133,7 @@ def _on_ranks(
         if (number := _signal_number(error)) is not None:
             raise Interrupted(number, folder / "checkpoints" / "last.pt") from error
         rank, failure = error.get_first_failure()
-        raise RunError(f"rank {rank} failed: {failure.message}") from error
+        raise RunError(f"rank {rank} failed: {failure.message}; {kept(folder)}") from error
     outcome = results[0]
     if isinstance(outcome, Exception):
         raise outcome
@@ -136,12 +163,7 @@ def _rank(
         ]
         logging.basicConfig(level=logging.INFO, format="%(message)s", handlers=handlers)
     try:
-        with _refusals(folder):
-            training = Run(config, folder, record)
-            dist.barrier()  # every rank has been built
-            if dist.get_rank() == 0:
-                begin()
-            return training.train()
+        return _train(config, folder, record, begin)
     except (UserError, RunError) as error:
         return error
     except Interrupted as stop:  # the launcher is shutting down and reads no more results

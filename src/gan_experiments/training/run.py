@@ -26,7 +26,7 @@ from gan_experiments.training.recorder import NullRecorder, Recorder
 from gan_experiments.training.restore import describe, shape_of
 from gan_experiments.training.rewind import EVALUATION, PICTURES
 from gan_experiments.training.sampler import Sampler
-from gan_experiments.training.signals import SignalReceived, agreed, catch_signals, stop_if
+from gan_experiments.training.signals import SignalReceived, Signals, agreed, catch_signals
 from gan_experiments.training.standing import Standing
 
 log = logging.getLogger(__name__)
@@ -80,19 +80,11 @@ class Run:
         self.best: dict[str, Any] = {}
         self.metrics: dict[str, float] = {}
         self.due: tuple[str, ...] = ()  # of PICTURES and EVALUATION: what is yet to be made of this step
-        self.caught: list[int] = []
+        self.caught = Signals()
         if config.resume is not None:
             self._resume(Path(config.resume))
         self.pictured = self._pictured(root)
-        self.evaluations = Evaluations(
-            config.metrics,
-            config.data,
-            self.model,
-            root,
-            self.device,
-            self.real,
-            lambda: stop_if(self.caught),
-        )
+        self.evaluations = Evaluations(config.metrics, config.data, self.model, root, self.device, self.real)
         self.began = time.monotonic()
         start = self.engine.step if config.resume is not None else -1
         self.saved: tuple[int, tuple[str, ...]] = (start, self.due)
@@ -166,7 +158,7 @@ class Run:
             if not (self.caught and parallel.initialized()):
                 raise
             status = "interrupted"
-            raise Interrupted(self.caught[0], self.checkpoints.path(self.engine.step)) from None
+            raise Interrupted(self.caught[0], self.checkpoints.folder / "last.pt") from None
         except RunError as error:
             raise RunError(f"{error}; {kept(self.folder)}") from error
         finally:
@@ -251,8 +243,12 @@ class Run:
         return {f"lr/{phase.name}": learning_rate(phase.rate, progress) for phase in self.engine.phases}
 
     def _evaluate(self, step: int) -> None:
-        """The figures of now; all ranks share the work, and the first keeps the record."""
-        evaluation = self.evaluations(self.sampler)
+        """The figures of now; all ranks share the work, and the first keeps the record.
+
+        Raises SignalReceived on the first rank where a signal has come or comes, however long the work takes.
+        """
+        with self.caught.raising():
+            evaluation = self.evaluations(self.sampler)
         if not evaluation.values:
             return
         self.metrics = evaluation.values

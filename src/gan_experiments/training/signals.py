@@ -19,18 +19,41 @@ log = logging.getLogger(__name__)
 ASK_EVERY = {"cpu": 1}
 
 
-class SignalReceived(Exception):  # noqa: N818  (being told to stop is no error)
+class SignalReceived(BaseException):
     """A signal came in the middle of an evaluation."""
 
 
+class Signals(list[int]):
+    """The signals that have come, the first one first."""
+
+    raises = False
+
+    @contextmanager
+    def raising(self) -> Iterator[None]:
+        """Inside, a signal raises SignalReceived at once, and one that has come before does.
+
+        On the first rank alone, which has all that a checkpoint needs.
+        """
+        if parallel.rank():
+            yield
+            return
+        self.raises = True
+        try:
+            if self:
+                raise SignalReceived
+            yield
+        finally:
+            self.raises = False
+
+
 @contextmanager
-def catch_signals() -> Iterator[list[int]]:
+def catch_signals() -> Iterator[Signals]:
     """Collect SIGINT, SIGTERM and SIGHUP (a closed terminal, unless nohup has it ignored) instead of dying.
 
     A second SIGINT interrupts at once, except one of several ranks: those get it from the terminal and again from
     their launcher.
     """
-    caught: list[int] = []
+    caught = Signals()
 
     def handler(number: int, frame: FrameType | None) -> None:
         if caught and number == signal.SIGINT and parallel.world_size() == 1:
@@ -38,6 +61,8 @@ def catch_signals() -> Iterator[list[int]]:
         if not caught and parallel.rank() == 0:
             log.info("%s: saving and stopping", signal.Signals(number).name)
         caught.append(number)
+        if caught.raises:
+            raise SignalReceived
 
     numbers = [signal.SIGINT, signal.SIGTERM]
     if hasattr(signal, "SIGHUP") and signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:
@@ -64,10 +89,3 @@ def agreed(caught: Sequence[int], step: int, device: torch.device) -> int:
     number = torch.tensor(mine, device=device)
     dist.all_reduce(number, op=dist.ReduceOp.MAX)
     return int(number)
-
-
-def stop_if(caught: Sequence[int]) -> None:
-    """Raise SignalReceived between the batches of an evaluation, which ranks share: on the first rank alone, which
-    has all that a checkpoint needs."""
-    if caught and parallel.rank() == 0:
-        raise SignalReceived
