@@ -21,6 +21,7 @@ from gan_experiments.errors import UserError
 
 RECORD = Path(".hydra/job.json")  # the settings, and what became of the job
 EVALUATIONS = "metrics.jsonl"
+EXPORTED = "model.safetensors"  # of gan-export
 MAX_JSON = 2 << 20  # bytes
 MAX_YAML = 1 << 16
 MAX_EVALUATIONS = 64 << 20
@@ -151,9 +152,14 @@ class RunFolder:
 
 
 def locate(run: Path, which: str) -> Path:
-    """The checkpoint file meant by a run's folder, or a checkpoint, and `last`, `best` or a step; raises UserError."""
+    """The checkpoint file meant by a run's folder, with `last`, `best` or a step, or by one of gan-export or the file itself.
+
+    Raises UserError.
+    """
     if run.is_file():
         return run
+    if (run / EXPORTED).is_file():
+        return run / EXPORTED
     folder = run / "checkpoints"
     path = folder / (f"step_{int(which):08d}.pt" if which.isdecimal() else f"{which}.pt")
     if not run.exists():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager, nullcontext
 from enum import Enum
 from typing import TypeVar
 
@@ -120,9 +121,10 @@ def spectrally_normalized(network: Module) -> Module:
     return network
 
 
-def full_precision(like: Tensor) -> torch.autocast:
-    """A context without autocast on the device of `like`."""
-    return torch.autocast(like.device.type, enabled=False)
+def full_precision(like: Tensor) -> AbstractContextManager[object]:
+    """A context without autocast on the device of `like`; nothing where there is none, so that graphs have no trace."""
+    device = like.device.type
+    return torch.autocast(device, enabled=False) if torch.is_autocast_enabled(device) else nullcontext()
 
 
 def at_least_float32(x: Tensor) -> Tensor:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 from collections.abc import Iterator, Mapping
@@ -13,9 +14,12 @@ import torch
 
 from gan_experiments import reading
 from gan_experiments.errors import RunError, UserError, refusal
+from gan_experiments.runs import EXPORTED
 from gan_experiments.training.inspection import DamagedError, inspect
 
 FORMAT = 1
+CONFIG = "config.json"  # beside EXPORTED
+MAX_CONFIG = 2 << 20  # bytes
 TEMPORARY = re.compile(r"\.(step_\d+|last|best)\.pt\.\w+")
 
 
@@ -78,11 +82,11 @@ def load(
     parts: what it must have, by dotted names, and of which type. Raises UserError naming the file when it is not a
     whole checkpoint of this format with these parts.
     """
+    read = _exported if path.name == EXPORTED else _saved
     try:
-        with reading.regular(path) as file:
-            inspect(file)
-            file.seek(0)
-            state: dict[str, Any] = torch.load(file, map_location=device, weights_only=True)
+        state = read(path, device)
+    except UserError:
+        raise
     except FileNotFoundError as error:
         raise UserError(f"there is no checkpoint {path}") from error
     except DamagedError as error:
@@ -102,6 +106,31 @@ def load(
         )
     for name, kind in (parts or {}).items():
         _check_part(path, state, name, kind)
+    return state
+
+
+def _saved(path: Path, device: torch.device | str) -> dict[str, Any]:
+    with reading.regular(path) as file:
+        inspect(file)
+        file.seek(0)
+        state: dict[str, Any] = torch.load(file, map_location=device, weights_only=True)
+        return state
+
+
+def _exported(path: Path, device: torch.device | str) -> dict[str, Any]:
+    """What gan-export wrote of a checkpoint: its settings, and the networks that sample."""
+    try:
+        from safetensors.torch import load
+    except ImportError as error:
+        raise UserError(f'{path} needs safetensors: pip install "gan-experiments[export]"') from error
+    state: dict[str, Any] = json.loads(reading.content(path.parent, path.with_name(CONFIG), MAX_CONFIG))
+    networks: dict[str, dict[str, torch.Tensor]] = {}
+    with reading.regular(path) as file:
+        for name, value in load(file.read()).items():
+            network, _, key = name.partition(".")
+            networks.setdefault(network, {})[key] = value.to(device)
+    parts = {"ema": networks, "networks": {}} if state["averaged"] else {"ema": {}, "networks": networks}
+    state["engine"].update(parts)
     return state
 
 

@@ -19,6 +19,7 @@ from gan_experiments.data import Data, ImageSet
 from gan_experiments.data.transforms import Pixels
 from gan_experiments.errors import UserError, did_you_mean
 from gan_experiments.models import Feed, LatentModel, Model
+from gan_experiments.runs import EXPORTED
 from gan_experiments.training import checkpoint
 from gan_experiments.training.device import Gpu
 from gan_experiments.training.inspection import Allowance
@@ -88,9 +89,12 @@ class Restored:
             weights = state["engine"]["networks"] | state["engine"]["ema"]
             with Allowance(SPARE + 8 * path.stat().st_size):
                 self.networks: dict[str, nn.Module] = self.model.build(network, loss, self.shape)
+            if path.name == EXPORTED:  # it has what sampling needs alone
+                self.networks = {name: self.networks[name] for name in weights}
             for name, module in self.networks.items():
                 module.load_state_dict(weights[name])
-                module.to(device, memory_format=self.gpu.memory_format(network)).eval()
+                layout = self.gpu.memory_format(network)
+                module.to(device, memory_format=layout).eval()  # type: ignore[call-overload]
         self.gpu.prepare(device)
         standing = Standing(self.model, self.networks, self.gpu, device, seed=0)
         with checkpoint.understanding(path):
