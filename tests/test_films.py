@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import importlib.util
+import os
 from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import EpsImagePlugin, Image
 
 from gan_experiments import films
 from gan_experiments.errors import UserError
+from gan_experiments.runs import RunFolder
 
 
 def frames(path: Path) -> list[np.ndarray]:
@@ -22,12 +24,12 @@ def frames(path: Path) -> list[np.ndarray]:
         return found
 
 
-def samples(folder: Path, count: int) -> list[Path]:
-    """Grey pictures of 140 x 30 pixels, each a level brighter than the one before."""
-    paths = [folder / f"step_{10 * index:08d}.png" for index in range(1, count + 1)]
-    for level, path in enumerate(paths):
-        Image.new("L", (140, 30), 2 * level).save(path)
-    return paths
+def run_of(folder: Path, count: int) -> RunFolder:
+    """A run with grey samples of 140 x 30 pixels, each a level brighter than the one before."""
+    (folder / "samples").mkdir()
+    for level in range(count):
+        Image.new("L", (140, 30), 2 * level).save(folder / "samples" / f"step_{10 * level + 10:08d}.png")
+    return RunFolder(folder)
 
 
 def test_a_gif_has_the_frames_and_repeats(tmp_path: Path) -> None:
@@ -45,7 +47,7 @@ def test_a_gif_has_the_frames_and_repeats(tmp_path: Path) -> None:
 def test_a_film_of_training_goes_from_the_first_to_the_last_samples(
     count: int, kept: int, tmp_path: Path
 ) -> None:
-    path = films.of_training(samples(tmp_path, count), tmp_path / "train.gif")
+    path = films.of_training(run_of(tmp_path, count), tmp_path / "train.gif")
     found = frames(path)
     assert len(found) == kept
     assert found[0].shape == (30 + films.STRIP, 140, 3)
@@ -57,7 +59,19 @@ def test_a_film_of_training_goes_from_the_first_to_the_last_samples(
 
 def test_one_picture_is_no_film(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="a film needs two pictures in the run's samples/, and there are 1"):
-        films.of_training(samples(tmp_path, 1), tmp_path / "train.gif")
+        films.of_training(run_of(tmp_path, 1), tmp_path / "train.gif")
+
+
+def test_what_is_no_picture_of_the_run_is_left_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(EpsImagePlugin, "Ghostscript", None)
+    run = run_of(tmp_path, 3)
+    (tmp_path / "samples" / "step_00000001.png").write_bytes(
+        b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n"
+    )
+    (tmp_path / "samples" / "step_00000002.png").symlink_to("/etc/passwd")
+    os.mkfifo(tmp_path / "samples" / "step_00000003.png")
+    (tmp_path / "samples" / "step_00000020.png").write_bytes(b"torn")
+    assert len(frames(films.of_training(run, tmp_path / "train.gif"))) == 2
 
 
 def test_an_mp4_has_the_frames(tmp_path: Path) -> None:
@@ -68,6 +82,7 @@ def test_an_mp4_has_the_frames(tmp_path: Path) -> None:
             UserError, match='MP4 needs imageio-ffmpeg: pip install "gan-experiments\\[video\\]"'
         ):
             films.write(pictures, path, 0.1)
+        assert not list(tmp_path.iterdir())
         pytest.skip("imageio-ffmpeg is not installed")
     import imageio_ffmpeg
 

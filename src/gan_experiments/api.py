@@ -11,7 +11,6 @@ import os
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import cast
 
 import numpy as np
 import torch
@@ -136,7 +135,7 @@ class TrainedModel(Restored):
         the model does not translate, or has no such direction.
         """
         shape = self.source_shape(direction)
-        pixels = source if isinstance(source, np.ndarray) else planes(source, shape.channels)
+        pixels = source if isinstance(source, np.ndarray) else pictures.planes(source, shape.channels)
         height, width = pixels.shape[1:]
         inputs = self.feed(seed, sources=resize(pixels[None], shape.size)).take(1)
         image = grids.to_uint8(self.generate(inputs, direction))[0]
@@ -217,9 +216,3 @@ class TrainedModel(Restored):
 def picture(images: Tensor, columns: int | None = None) -> Image.Image:
     """Images (n, c, h, w) in [-1, 1] side by side, near-square where `columns` is not given."""
     return grids.to_image(grids.grid(images, columns))
-
-
-def planes(image: Image.Image, channels: int) -> Pixels:
-    """uint8 (channels, h, w) of an image of Pillow's."""
-    pixels = np.array(image.convert("L" if channels == 1 else "RGB"))
-    return cast(Pixels, pixels[None] if pixels.ndim == 2 else pixels.transpose(2, 0, 1))

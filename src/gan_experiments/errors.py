@@ -5,8 +5,7 @@ from __future__ import annotations
 import difflib
 import errno
 import signal
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable
 from pathlib import Path
 
 from hydra.errors import CompactHydraException
@@ -50,15 +49,6 @@ def refusal(error: BaseException) -> str:
         return str(error).partition("\n")[0] or type(error).__name__
     words = REFUSALS.get(cause.errno)
     return f"{words} ({cause.strerror})" if words else str(cause.strerror)
-
-
-@contextmanager
-def writing(path: Path) -> Iterator[None]:
-    """Say in one sentence, as a RunError, what the system refuses while `path` is written."""
-    try:
-        yield
-    except OSError as error:
-        raise RunError(f"{path} could not be written: {refusal(error)}") from error
 
 
 class Interrupted(Exception):  # noqa: N818  (being told to stop is no error)

@@ -8,7 +8,10 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from gan_experiments.errors import UserError, writing
+from gan_experiments.data.pictures import decode
+from gan_experiments.errors import UserError
+from gan_experiments.runs import RunFolder
+from gan_experiments.writing import writing
 
 ENDINGS = (".gif", ".mp4")
 FRAMES = 50  # of a film of training, at most
@@ -24,15 +27,14 @@ def write(frames: Iterable[Image.Image], path: Path, seconds: float, pause: floa
     Raises UserError where what writes MP4 is not installed, RunError where the disk refuses.
     """
     pictures = list(frames)
-    with writing(path):
-        path.parent.mkdir(parents=True, exist_ok=True)
+    with writing(path) as file:
         if path.suffix.lower() == ".mp4":
-            _mp4(pictures + pictures[-1:] * round(pause / seconds), path, seconds)
+            _mp4(pictures + pictures[-1:] * round(pause / seconds), file, seconds)
         else:
             durations = [round(1000 * seconds)] * len(pictures)
             durations[-1] += round(1000 * pause)
             first, *others = (picture.quantize(256, dither=Image.Dither.NONE) for picture in pictures)
-            first.save(path, save_all=True, append_images=others, duration=durations, loop=0)
+            first.save(file, save_all=True, append_images=others, duration=durations, loop=0)
     return path
 
 
@@ -40,7 +42,9 @@ def _mp4(pictures: Sequence[Image.Image], path: Path, seconds: float) -> None:
     try:
         import imageio_ffmpeg
     except ImportError as error:
-        raise UserError(f'{path}: MP4 needs imageio-ffmpeg: pip install "gan-experiments[video]"') from error
+        raise UserError(
+            f'{path.name}: MP4 needs imageio-ffmpeg: pip install "gan-experiments[video]"'
+        ) from error
     writer = imageio_ffmpeg.write_frames(str(path), pictures[0].size, fps=1 / seconds, macro_block_size=2)
     writer.send(None)
     for picture in pictures:
@@ -48,25 +52,30 @@ def _mp4(pictures: Sequence[Image.Image], path: Path, seconds: float) -> None:
     writer.close()
 
 
-def of_training(samples: Sequence[Path], path: Path) -> Path:
+def of_training(run: RunFolder, path: Path) -> Path:
     """A film of a run's pictures samples/step_00001000.png, oldest first, with the step below each; returns `path`.
 
-    Raises UserError where there are fewer than two.
+    What is no picture is left out. Raises UserError where there are fewer than two.
     """
-    if len(samples) < 2:
-        raise UserError(
-            f"{path}: a film needs two pictures in the run's samples/, and there are {len(samples)}"
-        )
+    samples = run.samples()
     places = np.unique(np.linspace(0, len(samples) - 1, FRAMES).round().astype(int))
     seconds = min(max(SECONDS / len(places), FASTEST), SLOWEST)
-    return write(_captioned([samples[place] for place in places]), path, seconds, PAUSE)
+    frames = list(_captioned(run, [samples[place] for place in places]))
+    if len(frames) < 2:
+        raise UserError(
+            f"{path}: a film needs two pictures in the run's samples/, and there are {len(frames)}"
+        )
+    return write(frames, path, seconds, PAUSE)
 
 
-def _captioned(samples: Sequence[Path]) -> Iterator[Image.Image]:
+def _captioned(run: RunFolder, samples: Sequence[Path]) -> Iterator[Image.Image]:
     size: tuple[int, int] | None = None
     for sample in samples:
-        with Image.open(sample) as opened:
-            picture = opened.convert("RGB")
+        try:
+            pixels = decode(run.read(sample), str(sample), 3)
+        except (UserError, OSError):
+            continue
+        picture = Image.fromarray(pixels.transpose(1, 2, 0))
         size = size or picture.size
         frame = Image.new("RGB", (size[0], size[1] + STRIP), "white")
         frame.paste(picture.resize(size))

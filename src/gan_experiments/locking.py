@@ -71,7 +71,8 @@ def _lock(handle: int, folder: Path) -> bool:
         return True
     with suppress(FileNotFoundError):
         if os.path.samestat(os.fstat(handle), os.stat(folder / NAME)):
-            os.ftruncate(handle, 0)
-            os.write(handle, f"process {os.getpid()} on {socket.gethostname()}".encode())
+            with suppress(OSError):  # a full disk: the lock holds without a name
+                os.ftruncate(handle, 0)
+                os.write(handle, f"process {os.getpid()} on {socket.gethostname()}".encode())
             return True
     return False

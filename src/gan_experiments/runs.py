@@ -61,6 +61,16 @@ class RunFolder:
         return str(self.record.get("error") or "")[:1000]
 
     @property
+    def metrics(self) -> dict[str, float]:
+        """The last figures, by name."""
+        return _figures(self.summary.get("metrics"))
+
+    @property
+    def seconds(self) -> float | None:
+        """How long it ran, where that is known."""
+        return _number(self.summary.get("seconds", self.record.get("seconds")))
+
+    @property
     def planned(self) -> int | None:
         """The updates that the settings ask for, where they do so by number."""
         steps = _dict(self.config.get("train")).get("steps")
@@ -168,6 +178,19 @@ def locate(run: Path, which: str) -> Path:
         there = ", ".join(sorted(file.stem for file in folder.glob("*.pt"))) or "none"
         raise UserError(f"{run} has no checkpoint '{which}'; it has: {there}")
     return path
+
+
+def place(checkpoint: Path, folder: str, name: str) -> Path:
+    """Where a command leaves a file: in a folder of the checkpoint's run, or beside a checkpoint that lies alone.
+
+    Raises UserError where that folder is a link out of the run, which may be a stranger's.
+    """
+    if checkpoint.parent.name != "checkpoints":
+        return checkpoint.parent / name
+    run = checkpoint.parent.parent
+    if not Path(os.path.realpath(run / folder)).is_relative_to(os.path.realpath(run)):
+        raise UserError(f"{run / folder} leads out of the run's folder: name another place to write to")
+    return run / folder / name
 
 
 def runs_below(folder: Path) -> list[RunFolder]:

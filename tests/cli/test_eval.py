@@ -14,6 +14,7 @@ import pytest
 from PIL import Image
 
 import tiny
+from faults import FullDisk
 from gan_experiments.cli import eval as command
 from gan_experiments.cli import evaluation
 from gan_experiments.cli.figures import table
@@ -180,3 +181,23 @@ def test_help_does_not_import_torch() -> None:
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert "--folders GENERATED REAL" in done.stdout
+
+
+@pytest.mark.parametrize("file", ["folder", "file/below.json"])
+def test_a_place_that_cannot_be_written_is_refused_before_anything_is_measured(
+    file: str, trained: Path, tmp_path: Path, call: Call, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "file").touch()
+    monkeypatch.setattr(evaluation, "_measure", None)
+    code, out, err = call(trained, "--json", tmp_path / file)
+    assert (code, out) == (2, "")
+    assert err == f"gan-eval: error: {tmp_path / file} cannot be written: name another file with --json\n"
+
+
+def test_a_full_disk_is_one_sentence(trained: Path, tmp_path: Path, call: Call, monkeypatch: Any) -> None:
+    FullDisk(tmp_path, 0, monkeypatch)
+    code, _, err = call(trained, "--no-pictures", "--json", tmp_path / "a.json")
+    assert code == 1
+    assert err.startswith(f"gan-eval: error: {tmp_path / 'a.json'} could not be written: the disk is full")
+    assert list(tmp_path.iterdir()) == []

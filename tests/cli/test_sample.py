@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import sys
 from pathlib import Path
@@ -12,6 +13,7 @@ import pytest
 from PIL import Image
 
 import tiny
+from faults import FullDisk
 from gan_experiments.cli import sample
 
 
@@ -189,3 +191,33 @@ def test_points_are_written_as_an_array(tmp_path: Path, monkeypatch: Any, capsys
     assert "whose name ends in .npy" in capsys.readouterr().err
     assert call(monkeypatch, tmp_path, "--interpolate", 2) == 2
     assert "generates points" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("kind", [["--grid", 2], ["--images", 2], ["--walk"]])
+def test_what_cannot_be_written_is_one_sentence_and_leaves_nothing(
+    kind: list[Any], trained: Path, tmp_path: Path, monkeypatch: Any, capsys: Any
+) -> None:
+    ending = {"--grid": ".png", "--walk": ".gif"}.get(kind[0], "")
+    (tmp_path / "file").touch()
+    full = FullDisk(tmp_path, 0, monkeypatch)
+    for name, reason in (("file/x", "Not a directory|File exists"), ("x", "the disk is full")):
+        output = tmp_path / f"{name}{ending}"
+        assert call(monkeypatch, trained, *kind, "--steps", 2, "--output", output) == 1
+        error = capsys.readouterr().err
+        assert re.fullmatch(rf"gan-sample: error: {output}.* could not be written: ({reason}).*\n", error)
+    assert full.writes
+    assert not [path for path in tmp_path.rglob("*") if path.is_file() and path.name != "file"]
+
+
+@pytest.mark.parametrize("kind", [[], ["--images", 2], ["--walk"]])
+def test_nothing_is_written_where_a_link_in_the_run_leads_out(
+    kind: list[Any], trained: Path, tmp_path: Path, monkeypatch: Any, capsys: Any
+) -> None:
+    run, victim = tmp_path / "run", tmp_path / "victim"
+    (run / "checkpoints").mkdir(parents=True)
+    victim.mkdir()
+    shutil.copy(trained / "checkpoints" / "last.pt", run / "checkpoints")
+    (run / "samples").symlink_to(victim)
+    assert call(monkeypatch, run, *kind) == 2
+    assert "samples leads out of the run's folder" in capsys.readouterr().err
+    assert list(victim.iterdir()) == []

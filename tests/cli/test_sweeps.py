@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from faults import FullDisk
 from gan_experiments.cli.sweeps import Row, Sweep, table, write_csv
 from gan_experiments.errors import RunError, UserError
 
@@ -212,3 +213,31 @@ def test_table_shows_what_differs(tmp_path: Path) -> None:
         "a,finished,gan,0,1,12.34567,,61.04,",
         'b,failed,san,0,,,2.0,,"nan, at step 3"',
     ]
+
+
+@pytest.mark.parametrize("room", [0, 5, 14])
+def test_a_full_disk_is_said_wherever_it_is_met(
+    room: int, gan_train: Command, trainer: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    disk = FullDisk(tmp_path, room, monkeypatch)
+    result = gan_train("-m", "seed=0", "sweep=first", f"paths.data={tmp_path}")
+    monkeypatch.undo()
+    assert disk.writes > room
+    assert result.code in (1, 2), result.err
+    assert "the disk is full" in result.err
+    assert "Traceback" not in result.err
+    assert not list(tmp_path.rglob("*.new*"))
+
+
+def test_a_run_that_diverged_or_is_damaged_is_a_row_of_the_table(
+    gan_train: Command, trainer: Any, tmp_path: Path
+) -> None:
+    gan_train("-m", "seed=0,1,2", "sweep=first")
+    folder = tmp_path / "outputs" / "sweeps" / "first"
+    summary = {"status": "finished", "metrics": {"fd_lenet": "nan", "x": [1]}, "seconds": "soon"}
+    (folder / "seed=0" / "summary.json").write_text(json.dumps(summary))
+    (folder / "seed=1" / ".hydra" / "overrides.yaml").write_text("a: [")
+    (folder / "seed=1" / "summary.json").write_text("[]")
+    result = gan_train("-m", "seed=0,1,2", "sweep=first")
+    assert result.code == 0, result.err
+    assert [row["fd_lenet"] for row in rows(tmp_path)] == ["nan", "", "14.5"]

@@ -140,7 +140,7 @@ def test_too_many_pixels_are_refused_before_memory_is_taken(
 
 def test_large_pictures_are_decoded_one_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(pictures, "LARGE", 10)
-    planes, inside, most = pictures._planes, [0], [0]
+    planes, inside, most = pictures.planes, [0], [0]
 
     def count(*args) -> object:
         inside[0] += 1
@@ -149,7 +149,7 @@ def test_large_pictures_are_decoded_one_at_a_time(monkeypatch: pytest.MonkeyPatc
         inside[0] -= 1
         return planes(*args)
 
-    monkeypatch.setattr(pictures, "_planes", count)
+    monkeypatch.setattr(pictures, "planes", count)
     content = saved(Image.new("L", (8, 8)))
     threads = [threading.Thread(target=pictures.decode, args=(content, "x")) for _ in range(4)]
     for thread in threads:

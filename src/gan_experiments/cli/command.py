@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import NoReturn
 
 from gan_experiments.cli.exit_codes import ending, say_error
-from gan_experiments.errors import RunError, UserError
+from gan_experiments.errors import RunError, UserError, refusal
 
 
 class Parser(argparse.ArgumentParser):
@@ -26,6 +26,11 @@ def command(program: str, action: Callable[[], None]) -> int:
         except (UserError, RunError) as error:
             say_error(program, str(error))
             return 2 if isinstance(error, UserError) else 1
+        except BrokenPipeError:
+            raise
+        except OSError as error:
+            say_error(program, f"{error.filename}: {refusal(error)}" if error.filename else refusal(error))
+            return 1
         return 0
 
     return ending(program, guarded)

@@ -16,7 +16,7 @@ from gan_experiments.api import load
 from gan_experiments.cli.catalogue import override_key
 from gan_experiments.cli.composing import built, changed, composed
 from gan_experiments.cli.figures import table
-from gan_experiments.data import Data
+from gan_experiments.data import Data, files
 from gan_experiments.errors import UserError
 from gan_experiments.metrics import Evaluation, Metrics, NoMetrics, Several, memorised
 from gan_experiments.metrics.classes import histogram
@@ -25,12 +25,14 @@ from gan_experiments.metrics.features import Features
 from gan_experiments.metrics.folder import FolderImages
 from gan_experiments.metrics.scores import FEWEST
 from gan_experiments.metrics.several import SeveralEvaluators
+from gan_experiments.runs import place
 from gan_experiments.training.companions import check_companions
 from gan_experiments.training.device import device_of
 from gan_experiments.training.evaluation import Comparison, Evaluations, Samples, record
 from gan_experiments.training.recorder import write_json
 from gan_experiments.training.restore import Restored
 from gan_experiments.types import ImageShape
+from gan_experiments.writing import writing
 
 NEIGHBOUR_ROWS = 8  # generated images in each half of the neighbours' picture
 
@@ -51,8 +53,9 @@ def of_checkpoint(path: Path, arguments: argparse.Namespace, settings: list[str]
         _check_domains(restored, data)
     metrics.check(root)
     evaluations = Evaluations(metrics, data, restored.model, root, restored.device)
-    folder = path.parent.parent / "evaluations" if path.parent.name == "checkpoints" else path.parent
-    file: Path = arguments.json or folder / f"step_{restored.step:08d}_{_label(metrics)}.json"
+    file = _writable(
+        arguments.json or place(path, "evaluations", f"step_{restored.step:08d}_{_label(metrics)}.json")
+    )
     together = Evaluation()
     nearest: dict[str, Any] = {}
     pictures: list[str] = []
@@ -121,6 +124,7 @@ def of_folders(arguments: argparse.Namespace, settings: list[str]) -> None:
     if arguments.samples is None:
         settings = [*settings, f"metrics.samples={len(generated)}"]
     metrics = _metrics(arguments.metrics or "inception", settings)
+    file = _writable(arguments.json or Path(f"{generated.folder.resolve().name}_{_label(metrics)}.json"))
     metrics.check(Path())
     evaluator = metrics.evaluator(real, _device(arguments.device), held_out[0] if held_out else None)
     assert isinstance(evaluator, FeatureEvaluator | SeveralEvaluators)
@@ -129,7 +133,6 @@ def of_folders(arguments: argparse.Namespace, settings: list[str]) -> None:
         for some in features:
             some.labels = some.first_labels = None
     evaluation = evaluator.judge(features)
-    file: Path = arguments.json or Path(f"{generated.folder.resolve().name}_{_label(metrics)}.json")
     record = {
         "generated": str(generated.folder),
         "real": str(real.folder),
@@ -144,6 +147,13 @@ def of_folders(arguments: argparse.Namespace, settings: list[str]) -> None:
             evaluator.parts, features, file, lambda rows: _read(generated, chosen, rows)
         )
     _tell(record, file)
+
+
+def _writable(path: Path) -> Path:
+    """Where the figures go; raises UserError, before they are taken, where nothing can be written."""
+    if path.is_dir() or not files.writable(path.parent):
+        raise UserError(f"{path} cannot be written: name another file with --json")
+    return path
 
 
 def _device(name: str | None) -> torch.device:
@@ -225,7 +235,6 @@ def _draw(
     """Draw what each network says of memorising and of modes; returns the figures by network, and the pictures."""
     pictures: list[str] = []
     nearest: dict[str, Any] = {}
-    file.parent.mkdir(parents=True, exist_ok=True)
     for part, some in zip(parts, features, strict=True):
         if some.non_finite:
             continue
@@ -233,20 +242,21 @@ def _draw(
         found = memorised.find(some, part.real)
         nearest[name] = found.figures()
         path = file.with_name(f"{file.stem}_neighbours_{name}.png")
-        memorised.draw_neighbours(found, part.real, pick, NEIGHBOUR_ROWS).savefig(path, dpi=150)
+        with writing(path) as picture:
+            memorised.draw_neighbours(found, part.real, pick, NEIGHBOUR_ROWS).savefig(picture, dpi=150)
         pictures.append(str(path))
         if part.real.classifies:
             labels, count = part.real.features.labels, some.logits.shape[1]
             assert labels is not None
             shares = [histogram(kinds, count) for kinds in (some.logits.argmax(1), labels)]
             path = file.with_name(f"{file.stem}_modes_{name}.png")
-            memorised.draw_modes(*shares).savefig(path, dpi=150)
+            with writing(path) as picture:
+                memorised.draw_modes(*shares).savefig(picture, dpi=150)
             pictures.append(str(path))
     return nearest, pictures
 
 
 def _tell(record: dict[str, Any], file: Path) -> None:
-    file.parent.mkdir(parents=True, exist_ok=True)
     write_json(file, record)
     print(table(record))
     for name, found in record.get("nearest", {}).items():

@@ -8,8 +8,9 @@ from pathlib import Path
 
 from gan_experiments.cli.catalogue import Catalogue
 from gan_experiments.cli.command import Parser, command
-from gan_experiments.errors import UserError, did_you_mean, writing
+from gan_experiments.errors import UserError, did_you_mean
 from gan_experiments.runs import locate
+from gan_experiments.writing import refusals
 
 # By format the packages that it needs.
 FORMATS = {"safetensors": ("safetensors",), "onnx": ("onnx", "onnxscript", "onnxruntime"), "torch": ()}
@@ -61,7 +62,7 @@ def run() -> None:
 
     model = load(path, modules=arguments.module)
     folder: Path = arguments.folder
-    with writing(folder):
+    with refusals(folder):
         folder.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(prefix=f".{folder.name}.", dir=folder.parent) as temporary:
             new = Path(temporary) / "new"

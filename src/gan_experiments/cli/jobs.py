@@ -35,6 +35,7 @@ from gan_experiments.errors import Interrupted, RunError, UserError
 from gan_experiments.locking import NAME as LOCK
 from gan_experiments.locking import refuse_if_locked
 from gan_experiments.runs import RECORD, RunFolder
+from gan_experiments.writing import writing
 
 log = logging.getLogger("gan_experiments")
 
@@ -74,9 +75,6 @@ class Job:
             _prepare(folder, cfg, same)
         begin = functools.partial(write_settings, folder, settings_files(cfg, hydra), record)
         with _log_held_back() as release:
-            if hydra.mode == RunMode.MULTIRUN:  # a row of the table, whatever becomes of it
-                begin()
-                release()
             self._run(cfg, hydra, folder, record, begin, release)
         return record.get("value")
 
@@ -91,6 +89,9 @@ class Job:
     ) -> None:
         """Call the task and write into `record`, and the folder of a run that has begun, what became of it."""
         try:
+            if hydra.mode == RunMode.MULTIRUN:  # a row of the table, whatever becomes of it
+                begin()
+                release()
             record["value"] = self.task(cfg, begin)
             record["status"] = RunFolder(folder).summary.get("status", "finished")
         except (KeyboardInterrupt, Interrupted) as stop:
@@ -105,9 +106,16 @@ class Job:
             if has_begun(folder, record):
                 release()
                 record["seconds"] = round(time.time() - record["began"], 1)
-                write_record(folder, record)
+                self._write(folder, record)
             elif not any(folder.iterdir()):
                 folder.rmdir()
+
+    def _write(self, folder: Path, record: dict[str, Any]) -> None:
+        try:
+            write_record(folder, record)
+        except RunError as error:
+            say_error(self.catalogue.program, str(error))
+            self.exit_code = self.exit_code or 1
 
     def _stop(self, stop: BaseException) -> None:
         """Leave through Hydra, which would go on with the next job after a mere Exception."""
@@ -148,10 +156,10 @@ def settings_files(cfg: DictConfig, hydra: HydraConf) -> dict[str, str]:
 
 
 def write_settings(folder: Path, files: dict[str, str], record: dict[str, Any]) -> None:
-    """Write `.hydra`: the run has begun."""
-    (folder / RECORD).parent.mkdir(parents=True, exist_ok=True)
+    """Write `.hydra`: the run has begun. Raises RunError where the system refuses."""
     for name, text in files.items():
-        (folder / RECORD).with_name(name).write_text(text, encoding="utf-8")
+        with writing((folder / RECORD).with_name(name)) as file:
+            file.write_text(text, encoding="utf-8")
     write_record(folder, record)
 
 
@@ -209,10 +217,8 @@ def portable(cfg: DictConfig) -> dict[str, Any]:
 
 
 def write_record(folder: Path, record: dict[str, Any]) -> None:
-    temporary = folder / RECORD.with_suffix(".tmp")
-    temporary.parent.mkdir(parents=True, exist_ok=True)
-    temporary.write_text(json.dumps(record, indent=1), encoding="utf-8")
-    temporary.replace(folder / RECORD)
+    with writing(folder / RECORD) as file:
+        file.write_text(json.dumps(record, indent=1), encoding="utf-8")
 
 
 def _prepare(folder: Path, cfg: DictConfig, same: bool) -> None:

@@ -22,7 +22,7 @@ from omegaconf.errors import (
 )
 
 from gan_experiments.cli.catalogue import Catalogue
-from gan_experiments.errors import UserError, did_you_mean
+from gan_experiments.errors import UserError, did_you_mean, refusal
 
 PLUGINS = {
     "hydra/launcher/joblib": "joblib",
@@ -55,8 +55,8 @@ def explain(error: BaseException, catalogue: Catalogue) -> str | None:
     for cause in chain:
         if isinstance(cause, yaml.MarkedYAMLError):
             return _yaml_error(cause)
-        if isinstance(cause, OSError) and cause.filename:
-            return f"{cause.filename}: {cause.strerror}"
+        if isinstance(cause, OSError) and cause.errno:
+            return f"{cause.filename}: {refusal(cause)}" if cause.filename else refusal(cause)
     for cause in chain:
         if isinstance(cause, OmegaConfBaseException) and cause.full_key not in (None, "", "_dummy_"):
             return _prefix(error, cause) + _omegaconf_error(cause, catalogue)

@@ -11,9 +11,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from gan_experiments.cli.command import Parser, command
-from gan_experiments.errors import UserError, writing
+from gan_experiments.errors import UserError
 from gan_experiments.reports.text import plain
 from gan_experiments.runs import RunFolder, runs_below
+from gan_experiments.writing import writing
 
 if TYPE_CHECKING:
     from gan_experiments.reports import Table
@@ -81,11 +82,10 @@ def run() -> None:
             error = f": {cut(one.error, 200)}" if one.error else ""
             print(plain(f"{one.status}: {one.path}{error}"))
     output: Path = arguments.output or arguments.folders[0] / "report.html"
-    with writing(output):
-        output.parent.mkdir(parents=True, exist_ok=True)
-        output.write_text(page(arguments.folders, groups, final, best), encoding="utf-8")
-    with writing(output.with_suffix(".csv")):
-        write_csv(output.with_suffix(".csv"), groups)
+    with writing(output) as file:
+        file.write_text(page(arguments.folders, groups, final, best), encoding="utf-8")
+    with writing(output.with_suffix(".csv")) as file:
+        write_csv(file, groups)
     print(plain(f"Report: {output}"))
 
 

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 from gan_experiments.cli.command import command
 from gan_experiments.errors import UserError
-from gan_experiments.runs import RunFolder, locate
+from gan_experiments.runs import RunFolder, locate, place
+from gan_experiments.writing import writing
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -135,16 +136,19 @@ def run() -> None:
         raise UserError("--from belongs to --reconstruct, --interpolate and models that translate images")
     step = f"step_{model.step:08d}"
     if not model.shape.bounded:
-        print(write_points(model, kind, arguments, place(path, f"points_{step}.npy")))
+        print(write_points(model, kind, arguments, place(path, "samples", f"points_{step}.npy")))
     elif kind == "images":
         label = "" if arguments.label is None else f"_label_{arguments.label}"
-        folder = place(path, f"images_{step}_seed_{arguments.seed}{label}")
+        folder = place(path, "samples", f"images_{step}_seed_{arguments.seed}{label}")
         print(write_files(model, arguments, arguments.output or folder))
     elif kind == "walk":
-        print(write_walk(model, arguments, place(path, f"walk_{step}.gif")))
+        print(write_walk(model, arguments, place(path, "samples", f"walk_{step}.gif")))
     else:
-        output = target(arguments.output or place(path, f"{PLACES.get(kind, kind)}_{step}.png"), PICTURES)
-        drawn(model, kind, arguments).save(output)
+        default = place(path, "samples", f"{PLACES.get(kind, kind)}_{step}.png")
+        output = target(arguments.output or default, PICTURES)
+        picture = drawn(model, kind, arguments)
+        with writing(output) as file:
+            picture.save(file)
         print(output)
 
 
@@ -166,23 +170,15 @@ def kind_of(arguments: argparse.Namespace) -> str:
     ending = arguments.output.suffix.lower() if arguments.output else ""
     kind = asked[0] if asked else "walk" if ending in FILMS else "grid"
     if kind in ("walk", "film") and arguments.output:
-        target(arguments.output, FILMS, make=False)
+        target(arguments.output, FILMS)
     return kind
 
 
-def target(path: Path, endings: tuple[str, ...], make: bool = True) -> Path:
-    """A file that can be written, in a folder that there is (`make`: made); raises UserError for another ending."""
+def target(path: Path, endings: tuple[str, ...]) -> Path:
+    """A file that can be written; raises UserError for a folder and for another ending."""
     if path.is_dir() or path.suffix.lower() not in endings:
         raise UserError(f"--output {path}: this writes one file, whose name ends in {' or '.join(endings)}")
-    if make:
-        path.parent.mkdir(parents=True, exist_ok=True)
     return path
-
-
-def place(checkpoint: Path, name: str) -> Path:
-    """Where a file goes that has no other place: among the run's samples, or beside a checkpoint that lies alone."""
-    folder = checkpoint.parent
-    return (folder.parent / "samples" if folder.name == "checkpoints" else folder) / name
 
 
 def drawn(model: TrainedModel, kind: str, arguments: argparse.Namespace) -> Image:
@@ -220,7 +216,8 @@ def write_film(checkpoint: Path, arguments: argparse.Namespace) -> Path:
     from gan_experiments import films
 
     run = checkpoint.parent.parent
-    return films.of_training(RunFolder(run).samples(), arguments.output or run / "train.gif")
+    default = place(checkpoint, "", "train.gif")
+    return films.of_training(RunFolder(run), arguments.output or default)
 
 
 def write_points(model: TrainedModel, kind: str, arguments: argparse.Namespace, default: Path) -> Path:
@@ -233,7 +230,8 @@ def write_points(model: TrainedModel, kind: str, arguments: argparse.Namespace, 
         )
     path = target(arguments.output or default, (".npy",))
     points = model.sample(arguments.images or arguments.grid or 64, arguments.label, arguments.seed)
-    np.save(path, points.flatten(1).numpy())
+    with writing(path) as file:
+        np.save(file, points.flatten(1).numpy())
     return path
 
 
@@ -245,10 +243,10 @@ def write_files(model: TrainedModel, arguments: argparse.Namespace, folder: Path
         raise UserError(f"--output {folder}: --images writes a folder of files, and this is a file")
     if any(folder.glob("image_*.png")):
         raise UserError(f"{folder} has images in it already: name another folder with --output")
-    folder.mkdir(parents=True, exist_ok=True)
     batches = model.batches(arguments.images, arguments.label, arguments.seed)
     for index, image in enumerate(image for batch in batches for image in to_uint8(batch)):
-        to_image(image).save(folder / f"image_{index:06d}.png")
+        with writing(folder / f"image_{index:06d}.png") as file:
+            to_image(image).save(file)
     return folder
 
 

@@ -13,8 +13,10 @@ from typing import Any
 from gan_experiments.cli import jobs, resume
 from gan_experiments.cli.catalogue import override_key
 from gan_experiments.cli.exit_codes import INTERRUPTED, TERMINATED
+from gan_experiments.errors import RunError, UserError
 from gan_experiments.reports.table import aligned
 from gan_experiments.runs import RECORD, RunFolder
+from gan_experiments.writing import writing
 
 
 @dataclass
@@ -54,22 +56,20 @@ class Sweep:
 
     def _row(self, path: Path) -> Row:
         folder = path.parent.parent
-        record, summary = RunFolder(folder).record, RunFolder(folder).summary
-        status = record.get("status", "unknown")
-        if status == "running":
-            status = "interrupted"
+        run = RunFolder(folder)
+        status = run.status
         if status == "finished" and self.before.get(folder.name) == path.stat().st_mtime_ns:
             status = "skipped"
-        typed = [line for line in resume.overrides(folder) if not jobs.own_recipe(line)]
+        typed = [line for line in _overrides(folder) if not jobs.own_recipe(line)]
         overrides = {override_key(line): line.partition("=")[2] for line in typed}
         return Row(
             name=folder.name,
             status=status,
             overrides={key: value for key, value in overrides.items() if key not in jobs.NOT_IN_NAME},
-            metrics=summary.get("metrics") or {},
-            seconds=summary.get("seconds", record.get("seconds")),
-            error=record.get("error", ""),
-            exit_code=record.get("exit_code", 0),
+            metrics=run.metrics,
+            seconds=run.seconds,
+            error=run.error,
+            exit_code=run.record.get("exit_code", 0),
         )
 
     def report(self, exit_code: int) -> int:
@@ -86,7 +86,11 @@ class Sweep:
             if row.status == "failed":
                 print(f"failed: {row.name}: {row.error}", file=sys.stderr)
         path = self.folder / "summary.csv"
-        write_csv(path, rows)
+        try:
+            write_csv(path, rows)
+        except RunError as error:
+            print(f"summary.csv: {error}", file=sys.stderr)
+            exit_code = exit_code or 1
         print(f"Sweep folder: {resume.relative(self.folder)}")
         failed = {row.exit_code for row in rows if row.status == "failed" and self._is_ours(row.name)}
         if exit_code in (INTERRUPTED, TERMINATED) or not failed:
@@ -127,14 +131,20 @@ def _aligned(rows: list[Row], varying: list[str], metrics: list[str]) -> str:
 
 def write_csv(path: Path, rows: list[Row]) -> None:
     keys, metrics = _columns(row.overrides for row in rows), _columns(row.metrics for row in rows)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("w", newline="", encoding="utf-8") as file:
+    with writing(path) as new, new.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file)
         writer.writerow(["folder", "status", *keys, *metrics, "seconds", "error"])
         for row in rows:
             values = [row.overrides.get(key, "") for key in keys]
             numbers = [row.metrics.get(name, "") for name in metrics]
             writer.writerow([row.name, row.status, *values, *numbers, row.seconds, row.error])
+
+
+def _overrides(folder: Path) -> list[str]:
+    try:
+        return resume.overrides(folder)
+    except UserError:  # what was killed, or damaged, is a row of the table all the same
+        return []
 
 
 def _columns(dicts: Iterable[dict[str, Any]]) -> list[str]:

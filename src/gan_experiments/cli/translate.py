@@ -3,23 +3,25 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
-from typing import cast
 
 import numpy as np
-from numpy.typing import NDArray
-from PIL import Image, ImageOps
+from PIL import Image
 from tqdm import tqdm
 
-from gan_experiments.api import TrainedModel, planes
-from gan_experiments.cli.sample import COUNTED, OWN, place
+from gan_experiments import reading
+from gan_experiments.api import TrainedModel
+from gan_experiments.cli.sample import COUNTED, OWN
 from gan_experiments.data import pictures
 from gan_experiments.data.transforms import Pixels
 from gan_experiments.errors import RunError, UserError
+from gan_experiments.runs import place
 from gan_experiments.training.evaluation import facing
+from gan_experiments.writing import writing
 
 Draw = Callable[[Pixels], Image.Image]
 """A translation of uint8 (c, h, w)."""
@@ -39,7 +41,7 @@ def translate(model: TrainedModel, arguments: argparse.Namespace) -> None:
             raise UserError(
                 f"--{name}: this model translates images: gan-sample RUN --from FOLDER --output FOLDER"
             )
-    output = arguments.output or place(model.path, f"{direction}_step_{model.step:08d}")
+    output = arguments.output or place(model.path, "samples", f"{direction}_step_{model.step:08d}")
     if output.exists() and not output.is_dir():
         raise UserError(f"--output {output}: translations go into a folder, and this is a file")
     draw = partial(model.translate, direction=direction, seed=arguments.seed)
@@ -55,9 +57,9 @@ def _own(draw: Draw, sources: Pixels | None, output: Path) -> None:
     assert sources is not None
     names = [f"image_{index:06d}.png" for index in range(len(sources))]
     _check_free(output, names)
-    output.mkdir(parents=True, exist_ok=True)
     for name, source in zip(_watched(names), sources, strict=True):
-        draw(np.array(source)).save(output / name)
+        with writing(output / name) as file:
+            draw(np.array(source)).save(file)
 
 
 def _folder(draw: Draw, channels: int, folder: Path, output: Path) -> None:
@@ -70,9 +72,8 @@ def _folder(draw: Draw, channels: int, folder: Path, output: Path) -> None:
         path = output / file.relative_to(folder)
         try:
             image = draw(read(file, channels))
-            path.parent.mkdir(parents=True, exist_ok=True)
             _save(image, path)
-        except UserError as error:
+        except (UserError, RunError, OSError) as error:
             failed += 1
             tqdm.write(f"gan-sample: {error}", file=sys.stderr)
     if failed:
@@ -89,7 +90,7 @@ def _watched(items: Sequence[object]) -> tqdm[object]:
 def _check_free(output: Path, names: Sequence[Path | str]) -> None:
     """Raise UserError where a file that is to be written is there already."""
     for name in names:
-        if (output / name).exists():
+        if os.path.lexists(output / name):
             raise UserError(f"{output / name} is there already: name another folder with --output")
 
 
@@ -99,30 +100,20 @@ def read(file: Path, channels: int) -> Pixels:
     What is transparent shows white. More than 8 bits per channel are scaled so that WHITE is white; floating point
     numbers of at most 1 or 255 so that these are.
     """
-    try:
-        with Image.open(file) as opened:
-            picture = ImageOps.exif_transpose(opened)
-            if picture.mode.startswith(("I", "F")):
-                whites = (1, 255, WHITE) if picture.mode.startswith("F") else (WHITE,)
-                picture = Image.fromarray(_bytes(np.asarray(picture, np.float64), whites))
-            if picture.has_transparency_data:
-                upper = picture.convert("RGBA")
-                picture = Image.alpha_composite(Image.new("RGBA", upper.size, "white"), upper)
-            return planes(picture, channels)
-    except Exception as error:  # whatever a decoder raises, it is the file that is bad
-        raise UserError(f"{file} cannot be read as an image: {error}") from error
-
-
-def _bytes(values: NDArray[np.float64], whites: tuple[int, ...]) -> Pixels:
-    values = np.nan_to_num(values)
-    white = next((white for white in whites if values.max() <= white), WHITE)
-    return cast(Pixels, np.rint(values.clip(0, white) * (255 / white)).astype(np.uint8))
+    with reading.regular(file) as opened:
+        content = opened.read()
+    with pictures.opened(content, str(file)) as picture:
+        white = WHITE
+        if picture.mode.startswith("F"):
+            brightest = np.asarray(picture).max()
+            white = next((white for white in (1, 255) if brightest <= white), WHITE)
+        return pictures.planes(picture, channels, scale=white)
 
 
 def _save(image: Image.Image, path: Path) -> None:
     """Raises UserError naming the file: not every kind of file holds every size."""
     try:
-        image.save(path, quality=95)
-    except (OSError, ValueError, KeyError) as error:
-        path.unlink(missing_ok=True)
+        with writing(path) as file:
+            image.save(file, quality=95)
+    except (ValueError, KeyError) as error:
         raise UserError(f"{path} cannot be written: {error}") from error

@@ -90,7 +90,7 @@ def writable(folder: Path) -> bool:
     folder = folder.absolute()
     while not folder.exists():
         folder = folder.parent
-    return os.access(folder, os.W_OK)
+    return folder.is_dir() and os.access(folder, os.W_OK)
 
 
 def unsound(archive: Path, name: str) -> str:

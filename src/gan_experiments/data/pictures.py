@@ -7,7 +7,7 @@ import os
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import nullcontext
+from contextlib import contextmanager, nullcontext
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from threading import Lock
@@ -75,22 +75,32 @@ def decode(
     transparent. `scale`: the value that becomes 255 (white) in pictures of more than 8 bits per channel, brighter
     ones too; None refuses these.
     """
+    with opened(content, name) as picture:
+        return planes(picture, channels, background, scale)
+
+
+@contextmanager
+def opened(content: bytes, name: str) -> Iterator[Image.Image]:
+    """The picture in a file's content, as it is seen; raises UserError naming the file, also for what fails inside."""
     try:
-        with Image.open(io.BytesIO(content), formats=FORMATS) as opened:
-            pixels = opened.width * opened.height
+        with Image.open(io.BytesIO(content), formats=FORMATS) as picture:
+            pixels = picture.width * picture.height
             if pixels > MOST_PIXELS:
                 raise ValueError(
-                    f"it has {opened.width}x{opened.height} pixels; {MOST_PIXELS:,} in all are the limit"
+                    f"it has {picture.width}x{picture.height} pixels; {MOST_PIXELS:,} in all are the limit"
                 )
             with _one_large if pixels > LARGE else nullcontext():
-                return _planes(ImageOps.exif_transpose(opened), channels, background, scale)
+                yield ImageOps.exif_transpose(picture)
     except UnidentifiedImageError as error:
         raise UserError(f"{name} cannot be read as an image: it is none of a known kind") from error
     except Exception as error:  # whatever a decoder raises, it is the file that is bad
         raise UserError(f"{name} cannot be read as an image: {error}") from error
 
 
-def _planes(picture: Image.Image, channels: int | None, background: str, scale: float | None) -> Pixels:
+def planes(
+    picture: Image.Image, channels: int | None, background: str = "white", scale: float | None = None
+) -> Pixels:
+    """`decode` of an image of Pillow's; raises ValueError."""
     if picture.mode.startswith(("I", "F")):
         if scale is None:
             raise ValueError(
@@ -105,8 +115,8 @@ def _planes(picture: Image.Image, channels: int | None, background: str, scale: 
     if picture.has_transparency_data:
         upper = picture.convert("RGBA")
         picture = Image.alpha_composite(Image.new("RGBA", upper.size, background), upper)
-    planes = np.array(picture.convert("L" if grey else "RGB"))
-    return cast(Pixels, planes[None] if planes.ndim == 2 else planes.transpose(2, 0, 1))
+    pixels = np.array(picture.convert("L" if grey else "RGB"))
+    return cast(Pixels, pixels[None] if pixels.ndim == 2 else pixels.transpose(2, 0, 1))
 
 
 def size(file: Path) -> tuple[int, int]:

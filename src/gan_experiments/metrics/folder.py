@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gan_experiments.data import pictures
+from gan_experiments.data.scan import in_order
 from gan_experiments.errors import UserError
 
 Pixels = NDArray[np.uint8]
@@ -23,14 +24,14 @@ class FolderImages:
     """Every image below a folder, each of its own size and channels (grey or RGB), in order of path.
 
     The feature network resizes each from its own size, as torch-fidelity does. Where every image lies in a folder
-    of `folder`, and these are several, they are the classes, in order of name: `classes`.
+    of `folder`, and these are several, they are the classes, in order of name, or of number: `classes`.
     """
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.files = pictures.under(folder)
         above = [file.relative_to(folder).parts[:-1] for file in self.files]
-        names = sorted({parts[0] for parts in above if parts})
+        names = in_order({parts[0] for parts in above if parts})
         self.classes = names if len(names) > 1 and all(above) else []
         self._pool = ThreadPoolExecutor(os.cpu_count())
 

@@ -81,10 +81,12 @@ def _locked(folder: Path) -> Iterator[None]:
 
 @contextmanager
 def _refusals(folder: Path) -> Iterator[None]:
-    """What the system refuses (a full disk, wherever it is met) becomes one sentence."""
+    """What ends a run becomes one sentence, with the last checkpoint: what the system refuses, wherever it is met."""
     threading.excepthook = _later  # for good: TensorBoard's threads may outlive a run that failed
     try:
         yield
+    except RunError as error:
+        raise RunError(f"{error}; {kept(folder)}") from error
     except OSError as error:
         raise RunError(f"{error.filename or folder}: {refusal(error)}; {kept(folder)}") from error
 

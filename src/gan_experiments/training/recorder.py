@@ -5,11 +5,10 @@ from __future__ import annotations
 import json
 import logging
 import math
-import os
 import sys
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -21,8 +20,10 @@ from torch.utils.tensorboard.summary import hparams
 from tqdm import tqdm
 
 from gan_experiments import films
+from gan_experiments.errors import UserError
 from gan_experiments.grids import to_image
 from gan_experiments.runs import RunFolder, trim_evaluations
+from gan_experiments.writing import writing
 
 log = logging.getLogger(__name__)
 
@@ -149,10 +150,9 @@ class Recorder(NullRecorder):
         self._bar.refresh()
 
     def film(self) -> None:
-        """train.gif, of the sample grids so far."""
-        samples = RunFolder(self.folder).samples()
-        if len(samples) > 1:
-            films.of_training(samples, self.folder / "train.gif")
+        """train.gif, of the sample grids so far, if there are two."""
+        with suppress(UserError):
+            films.of_training(RunFolder(self.folder), self.folder / "train.gif")
 
     def summary(self, values: dict[str, Any]) -> None:
         write_json(self.folder / "summary.json", values)
@@ -186,12 +186,9 @@ def jsonable(node: Any) -> Any:
 
 
 def write_json(path: Path, value: Any) -> None:
-    temporary = path.with_name(f".{path.name}.new")
-    try:
-        temporary.write_text(json.dumps(jsonable(value), indent=2) + "\n")
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
+    """Write `value` as JSON; raises RunError where the system refuses."""
+    with writing(path) as file:
+        file.write_text(json.dumps(jsonable(value), indent=2) + "\n")
 
 
 def clock(seconds: float) -> str:

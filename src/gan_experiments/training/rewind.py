@@ -77,7 +77,7 @@ class _Aside:
 
 
 def _left_by_killed_writers(folder: Path) -> list[Path]:
-    return [*folder.glob("checkpoints/.*"), *folder.glob(".*.new")]
+    return [*folder.glob("checkpoints/.*"), *folder.glob(".*.new*")]
 
 
 def _number(path: Path) -> int:

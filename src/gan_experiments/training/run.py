@@ -15,10 +15,10 @@ from gan_experiments import __version__, parallel
 from gan_experiments.config import Config
 from gan_experiments.data import ImageSet
 from gan_experiments.data.loader import Loader
-from gan_experiments.errors import Interrupted, RunError, UserError
+from gan_experiments.errors import Interrupted, UserError
 from gan_experiments.noise import Noise
 from gan_experiments.training import checkpoint
-from gan_experiments.training.checkpoints import Checkpoints, NoCheckpoints, kept
+from gan_experiments.training.checkpoints import Checkpoints, NoCheckpoints
 from gan_experiments.training.engine import Engine
 from gan_experiments.training.evaluation import Evaluations, objective, record
 from gan_experiments.training.pictures import NoPictures, Pictures
@@ -159,8 +159,6 @@ class Run:
                 raise
             status = "interrupted"
             raise Interrupted(self.caught[0], self.checkpoints.folder / "last.pt") from None
-        except RunError as error:
-            raise RunError(f"{error}; {kept(self.folder)}") from error
         finally:
             self.recorder.summary(self._summary(status))
             self.recorder.close()
