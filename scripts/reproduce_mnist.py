@@ -35,12 +35,14 @@ from gan_experiments.cli.composing import built, composed
 from gan_experiments.cli.jobs import job_name
 from gan_experiments.config import Config, Length
 from gan_experiments.errors import UserError
+from gan_experiments.grids import SEAM
 from gan_experiments.noise import Noise
 from gan_experiments.training.engine import Engine
 from gan_experiments.types import Batch
 
 SWEEP = "runs"
 SHOWN = 16  # samples of a strip
+TILE = 28  # pixels across one of them
 RARE = 0.01  # a digit counts as hit from this share of the samples on; 0.1 is uniform
 
 # Precision / recall and FID of two student talks: fully connected networks, 10,000 generated against MNIST's training
@@ -243,9 +245,10 @@ def table(results: Sequence[Result]) -> str:
 def tiles(result: Result) -> list[Image.Image]:
     """The first images of a run's last grid."""
     grid = Image.open(result.folder / "samples" / f"step_{result.plan.steps:08d}.png").convert("L")
-    side = (grid.width - 1) // 8  # eight to a row, a pixel about each
-    corners = [(1 + side * (index % 8), 1 + side * (index // 8)) for index in range(SHOWN)]
-    return [grid.crop((left, top, left + side - 1, top + side - 1)) for left, top in corners]
+    side = (grid.width - SEAM) // 8
+    corners = [(SEAM + side * (index % 8), SEAM + side * (index // 8)) for index in range(SHOWN)]
+    images = [grid.crop((left, top, left + side - SEAM, top + side - SEAM)) for left, top in corners]
+    return [image.resize((TILE, TILE), Image.Resampling.BOX) for image in images]
 
 
 def strips(results: Sequence[Result], label: int = 160) -> Image.Image:

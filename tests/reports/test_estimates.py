@@ -28,7 +28,7 @@ def test_seeds_that_agree_by_chance_keep_the_error_of_their_evaluations() -> Non
 
 @pytest.mark.parametrize(
     ("name", "sign"),
-    [("fid", -1), ("fd_lenet", -1), ("kid", -1), ("mode_kl_lenet", -1), ("recall_lenet", 1), ("is", 1),
+    [("fid", -1), ("fd_lenet", -1), ("kid", -1), ("mind_lenet", -1), ("mode_kl_lenet", -1), ("recall_lenet", 1), ("is", 1),
      ("modes", 1), ("diversity", 0), ("seconds", 0), ("a_to_b/kid_lenet", -1), ("b_to_a/ssim", 1),
      ("a_to_b/l1", -1)],
 )  # fmt: skip

@@ -100,7 +100,7 @@ def test_what_is_finished_is_skipped(reproduce: Any, tmp_path: Path, capsys: Any
     assert seen == {("gan", "2", "80"), ("wgan_gp", "2", "80")}
     assert all(float(row["images_per_second"]) > 0 and float(row["fd_lenet"]) > 0 for row in rows)
     assert "Real images that each run saw: 80." in capsys.readouterr().out
-    assert Image.open(tmp_path / "samples.png").size == (2 * (160 + 16 * 17), 18)
+    assert Image.open(tmp_path / "samples.png").size == (2 * (160 + 16 * 29), 30)
 
 
 def test_a_run_that_saw_another_number_of_images_is_refused(

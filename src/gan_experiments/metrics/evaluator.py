@@ -30,7 +30,7 @@ Figures = Callable[[Features, Reference], tuple[dict[str, float], dict[str, Any]
 class FeatureMetrics(Metrics):
     """Frechet and kernel distance, precision, recall, density, coverage and score over one network's features."""
 
-    figures: ClassVar[tuple[Figures, ...]] = (scores.distances, scores.shares, scores.classes)
+    figures: ClassVar[tuple[Figures, ...]] = (scores.distances, scores.sliced, scores.shares, scores.classes)
 
     samples: int = MISSING  # generated images per evaluation
     real: Optional[int] = MISSING  # noqa: UP045  (real images, at most; null: all of the training split)

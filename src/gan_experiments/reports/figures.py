@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from gan_experiments.reports.text import number
 
-LOWER_IS_BETTER = ("fd", "fid", "kid", "mode_kl", "kl", "l1")
+LOWER_IS_BETTER = ("fd", "fid", "kid", "mind", "mode_kl", "kl", "l1")
 HIGHER_IS_BETTER = ("precision", "recall", "density", "coverage", "is", "modes", "quality", "psnr", "ssim")
 OF_ANOTHER = ("se", "std", "unbiased")  # parts of a name: the error or the correction of another figure
 
