@@ -99,6 +99,21 @@ def test_prepare_names_classes_and_says_what_is_left_out(gan_data: Command, tmp_
     assert err == "3 images in mine, 2 classes (cat, dog); left out: 1 of another kind (.txt)\n"
 
 
+def test_names_that_steer_a_terminal_are_shown_harmless(gan_data: Command, tmp_path: Path) -> None:
+    for folder in ("a\x1b[31m", "b\udcff"):
+        (tmp_path / "mine" / folder).mkdir(parents=True)
+        Image.new("L", (8, 8)).save(tmp_path / "mine" / folder / "x.png")
+    settings = [f"path={tmp_path / 'mine'}", "image_size=8", "num_classes=2"]
+    _, out, err = gan_data("prepare", "folder", *settings, "--root", str(tmp_path))
+    assert out.endswith("per class: a\\x1b[31m: 1, b\\udcff: 1\n")
+    assert "2 classes (a\\x1b[31m, b\\udcff)" in err
+    (tmp_path / "mine" / "a\x1b[31m" / "\r.png").write_text("none")
+    code, _, err = gan_data("check", "folder", *settings, "--root", str(tmp_path))
+    assert code == 1
+    assert "a\\x1b[31m/\\r.png cannot be read as an image" in err
+    assert "\x1b" not in err
+
+
 def test_pairs_are_prepared_and_checked(gan_data: Command, tmp_path: Path) -> None:
     for name in ("trainA/1.png", "trainB/1.png"):
         path = tmp_path / "mine" / name

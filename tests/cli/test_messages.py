@@ -101,6 +101,7 @@ TYPED = {
     "-m seed=range(0)": "seed=range(0) gives no value, so there is nothing to run",
     "-m model=glob(x*)": "model=glob(x*) is true of no option. Options: ...",
     "-m optim.lr=interval(0,1)": "optim.lr=interval(0,1) is for a search ...",
+    "data.path=\udcff": "'data.path=\\udcff' is not UTF-8 text: a link of another name ...",
     # flags
     "-sc query=bash": '-sc query=... is for the shell itself: eval "$(gan-train -sc install=bash)"',
     "-m --cfg job": "--cfg and --multirun exclude each other",

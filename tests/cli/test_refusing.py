@@ -36,6 +36,7 @@ def test_a_refused_resume_changes_nothing(gan_train: Call, tmp_path: Path, capsy
     before = state(tmp_path / "run")
     for refused in (
         "train.steps=0",  # by the settings
+        "train.steps=3",  # by the checkpoint's step
         "loss=none",  # by the model
         "data.channels=2",  # by the data
         "network=dcgan_small",  # by the networks' shapes

@@ -44,6 +44,10 @@ def parse(argv: list[str], catalogue: Catalogue) -> Arguments:
     for folder in filter(None, os.environ.get("GAN_CONF", "").split(os.pathsep)):
         if not os.path.isdir(folder):
             raise UserError(f"GAN_CONF: there is no folder {folder}")
+    if foreign := [word for word in argv if not _is_text(word)]:
+        raise UserError(
+            f"'{foreign[0]}' is not UTF-8 text: a link of another name leads to such a folder too"
+        )
     parser = get_args_parser()
     parser.error = _error  # type: ignore[method-assign]
     flags = parser.parse_intermixed_args(argv)
@@ -84,6 +88,14 @@ def _metrics(override: str) -> list[str]:
         return [override]
     parts = [f"+metrics@metrics.parts.{name}={name}" for name in dict.fromkeys(names)]
     return ["metrics=several", *parts]
+
+
+def _is_text(word: str) -> bool:
+    try:
+        word.encode()
+    except UnicodeEncodeError:  # bytes of a file's name
+        return False
+    return True
 
 
 def _error(message: str) -> NoReturn:

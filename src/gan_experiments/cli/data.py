@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from gan_experiments.cli.catalogue import Catalogue
 from gan_experiments.cli.command import Parser, command
-from gan_experiments.errors import RunError, UserError, did_you_mean
+from gan_experiments.errors import RunError, UserError, did_you_mean, plain
 
 if TYPE_CHECKING:
     from gan_experiments.data import Data
@@ -110,7 +110,7 @@ def _prepare(name: str, settings: list[str], root: Path) -> None:
             print(
                 "  per class: "
                 + ", ".join(
-                    f"{name}: {count}" if name else f"{count}"
+                    f"{plain(name)}: {count}" if name else f"{count}"
                     for name, count in zip(names, counts, strict=True)
                 )
             )

@@ -6,6 +6,8 @@ import os
 import sys
 from collections.abc import Callable
 
+from gan_experiments.errors import plain
+
 # Besides 0, 1 (a failed run) and 2 (a user's mistake): 128 plus the signal's number, as shells have it.
 INTERRUPTED, TERMINATED, BROKEN_PIPE = 130, 143, 141
 
@@ -25,4 +27,7 @@ def ending(program: str, action: Callable[[], int]) -> int:
 
 
 def say_error(program: str, message: str) -> None:
-    print(f"{program}: error: {message}", file=sys.stderr)
+    lines = [
+        plain(line) for line in message.split("\n")
+    ]  # with names of files and settings of others in them
+    print(f"{program}: error: " + "\n".join(lines), file=sys.stderr)

@@ -37,7 +37,7 @@ def exclusively(target: Path) -> Iterator[None]:
     """
     target.parent.mkdir(parents=True, exist_ok=True)
     # Not beside the target: network file systems may have no locks, and data folders stay tidy.
-    name = hashlib.sha256(str(target.resolve()).encode()).hexdigest()[:16]
+    name = hashlib.sha256(os.fsencode(target.resolve())).hexdigest()[:16]
     lock = user_folder() / "locks" / f"{name}.lock"
     handle = None
     with suppress(ImportError, OSError):

@@ -24,6 +24,8 @@ class PictureFolders(Data):
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        if getattr(self, "path", None) == "":
+            raise UserError("data.path has no value; give it as data.path=FOLDER")
         try:
             ImageColor.getrgb(self.background)
         except ValueError as error:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from gan_experiments import parallel
 from gan_experiments.data import files
-from gan_experiments.errors import UserError
+from gan_experiments.errors import UserError, plain
 
 log = logging.getLogger(__name__)
 
@@ -42,6 +42,7 @@ class Scan:
             line += f", {len(classes)} classes ({_first_names(classes)})"
         if left_out := self.reasons():
             line += f"; left out: {left_out}"
+        line = plain(line)
         if log.isEnabledFor(logging.INFO):
             log.info(line)
         else:

@@ -6,9 +6,10 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from gan_experiments.errors import plain
 from gan_experiments.reports.figures import direction
 from gan_experiments.reports.table import Row, Table
-from gan_experiments.reports.text import cut, number, plain
+from gan_experiments.reports.text import cut, number
 
 FEWEST = 3  # runs of a pool
 

@@ -11,9 +11,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+from gan_experiments.errors import plain
 from gan_experiments.reports.figures import Estimate, direction, error_of, is_reported, leaders
 from gan_experiments.reports.groups import Group, telling
-from gan_experiments.reports.text import cut, flatten, number, plain
+from gan_experiments.reports.text import cut, flatten, number
 from gan_experiments.runs import RunFolder
 
 OUTCOMES = ("mode_histogram", "non_finite", "ema")  # parts of a protocol that differ from run to run

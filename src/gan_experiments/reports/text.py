@@ -6,12 +6,7 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
-
-def plain(text: str) -> str:
-    """`text` without what steers a terminal or turns lines around: such characters stand as \\x1b."""
-    if text.isprintable():
-        return text
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+from gan_experiments.errors import plain
 
 
 def cut(text: str, length: int = 60) -> str:

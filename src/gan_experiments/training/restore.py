@@ -17,7 +17,7 @@ from gan_experiments.components import find
 from gan_experiments.config import Config
 from gan_experiments.data import Data, ImageSet
 from gan_experiments.data.transforms import Pixels
-from gan_experiments.errors import UserError, did_you_mean
+from gan_experiments.errors import UserError, did_you_mean, plain
 from gan_experiments.models import Feed, LatentModel, Model
 from gan_experiments.runs import EXPORTED
 from gan_experiments.training import checkpoint
@@ -130,7 +130,11 @@ class Restored:
         if name in names:
             return names.index(name)
         if not re.fullmatch(r"-?\d{1,9}", name):
-            known = f"its classes are {', '.join(names)}" if names else "its classes have numbers only"
+            known = (
+                f"its classes are {', '.join(map(plain, names))}"
+                if names
+                else "its classes have numbers only"
+            )
             raise UserError(f"there is no class '{name}': {known}" + did_you_mean(name, names))
         return int(name)
 

@@ -123,8 +123,18 @@ class Run:
             self.due = tuple(state.get("due", ()))
             self.best.get("step")
         except (RuntimeError, ValueError) as error:
-            reason = (str(error).splitlines() or [type(error).__name__])[0]
-            raise UserError(f"{path} does not fit this run's networks or optimisers: {reason}") from error
+            reason = (
+                " ".join(str(error).split("\n\t")[:2]) or type(error).__name__
+            )  # torch lists what is wrong
+            raise UserError(
+                f"{path} does not fit this run's networks or optimisers: {reason:.300}"
+            ) from error
+        steps = self.config.train.steps
+        if self.config.train.images is None and self.engine.step > steps:
+            raise UserError(
+                f"{path} is of step {self.engine.step} already: train.steps={steps} is less, and going back is resume="
+                "RUN/checkpoints/step_N.pt"
+            )
         if parallel.rank() == 0:
             log.info("resumed %s at step %d", path, self.engine.step)
             if not same_kind:
