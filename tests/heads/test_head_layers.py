@@ -14,6 +14,7 @@ from gan_experiments.heads import Classifier, ClassSan, Head, HeadLayer, Linear,
 from gan_experiments.heads.linear import LinearHead
 from gan_experiments.losses import NonSaturating
 from gan_experiments.networks import Discriminator, Trunk
+from gan_experiments.networks.layers import spectral_linear
 
 FEATURES, CLASSES = 12, 3
 LABELS = torch.tensor([0, 1, 2, 2, 1, 0])
@@ -30,7 +31,8 @@ def layer(name: str, spectral: bool = False) -> tuple[HeadLayer, Tensor | None]:
     """A head, and the labels that it is told."""
     torch.manual_seed(0)
     head = HEADS[name]()
-    return head.build(FEATURES, CLASSES, spectral), LABELS if head.conditional else None
+    linear = spectral_linear if spectral else nn.Linear
+    return head.build(FEATURES, CLASSES, linear), LABELS if head.conditional else None
 
 
 @pytest.mark.parametrize("spectral", [False, True])
@@ -68,7 +70,7 @@ def test_the_linear_head() -> None:
     torch.manual_seed(0)
     head, h = LinearHead(FEATURES), torch.randn(6, FEATURES)
     torch.testing.assert_close(head(h), h @ head.linear.weight[0] + head.linear.bias)
-    spectral = LinearHead(FEATURES, spectral=True)
+    spectral = LinearHead(FEATURES, spectral_linear)
     assert spectral.linear.weight.norm().item() == pytest.approx(1)
     assert math.isclose(spectral(torch.zeros(1, FEATURES)).item(), spectral.linear.bias.item())
 

@@ -129,7 +129,7 @@ def test_penalties(kind: type) -> None:
 @pytest.mark.parametrize("name", ["Linear", "Classifier", "Projection", "San", "ClassSan"])
 def test_heads(name: str) -> None:
     head: Head = with_defaults(find("head", name))
-    layer = head.build(24, 5, spectral=False)
+    layer = head.build(24, 5, nn.Linear)
     labels = torch.arange(32) % 5
 
     def terms(real: Tensor, fake: Tensor) -> Tensor:

@@ -40,9 +40,9 @@ def test_swgan_compares_features(compose: Any) -> None:
 
 def test_swgan_plays_the_gans_discriminator_after_the_generator(compose: Any) -> None:
     model, step = built(compose, "model=swgan")
-    assert [(phase.name, phase.repeat) for phase in model.phases()] == [
-        ("generator", 1),
-        ("discriminator", 1),
+    assert [(phase.name, phase.repeat, phase.same_batch) for phase in model.phases()] == [
+        ("generator", 1, True),
+        ("discriminator", 1, True),
     ]
     loss = model.discriminator_loss(step)["adversarial"]
     fake = model.generator(model.latents(Noise(1, torch.device("cpu")), 6))

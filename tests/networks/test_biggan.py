@@ -12,6 +12,7 @@ from gan_experiments.errors import UserError
 from gan_experiments.heads.projection import ProjectionHead
 from gan_experiments.networks import BigGAN, Discriminator, Norm
 from gan_experiments.networks.biggan import ClassBatchNorm, ClassGenerator
+from gan_experiments.networks.layers import spectral_linear
 from gan_experiments.types import ImageShape
 
 CLASSES = 3
@@ -58,7 +59,7 @@ def test_the_class_gets_in_through_batch_norm_alone(size: int) -> None:
 def test_every_layer_of_both_networks_is_spectrally_normalised() -> None:
     network, shape = BigGAN(4, Norm.batch), ImageShape(3, 16)
     trunk = network.trunk(shape, Norm.spectral)
-    discriminator = Discriminator(trunk, ProjectionHead(trunk.features, CLASSES, spectral=True))
+    discriminator = Discriminator(trunk, ProjectionHead(trunk.features, CLASSES, spectral_linear))
     for module in (generator(), discriminator):
         layers = [m for m in module.modules() if isinstance(m, (nn.Linear, nn.Conv2d))]
         assert len(layers) > 5

@@ -40,8 +40,9 @@ COMBINATIONS = [pytest.param(f, n, id=f"{f}-{n.name}") for f in FAMILIES for n i
 
 
 def discriminator(family: str, shape: ImageShape, norm: Norm, width: int = 4) -> Discriminator:
-    trunk = make(family, width).trunk(shape, norm)
-    return Discriminator(trunk, LinearHead(trunk.features, spectral=norm is Norm.spectral))
+    network = make(family, width)
+    trunk = network.trunk(shape, norm)
+    return Discriminator(trunk, LinearHead(trunk.features, network.linear(norm)))
 
 
 def parameters(module: nn.Module) -> int:

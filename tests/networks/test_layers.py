@@ -11,7 +11,13 @@ from torch.nn import functional as F
 
 from gan_experiments.heads.linear import LinearHead
 from gan_experiments.networks import MLP, Norm
-from gan_experiments.networks.layers import BatchNorm, normal_init, normalization, spectrally_normalized
+from gan_experiments.networks.layers import (
+    BatchNorm,
+    normal_init,
+    normalization,
+    spectral_linear,
+    spectrally_normalized,
+)
 from gan_experiments.types import ImageShape
 
 
@@ -76,7 +82,7 @@ def test_spectral_norm_survives_a_copy_and_a_checkpoint() -> None:
 def test_a_spectrally_normalised_mlp_is_1_lipschitz(seed: int, scale: float) -> None:
     torch.manual_seed(seed)
     trunk = MLP(width=8, generator_norm=Norm.none, slope=0.2).trunk(ImageShape(1, 4), Norm.spectral)
-    critic = nn.Sequential(trunk, LinearHead(trunk.features, spectral=True))
+    critic = nn.Sequential(trunk, LinearHead(trunk.features, spectral_linear))
     a = torch.randn(16, 1, 4, 4)
     b = a + scale * torch.randn(16, 1, 4, 4)
     with torch.no_grad():

@@ -10,6 +10,7 @@ from torch import nn
 from torch.nn import functional as F
 
 from gan_experiments.errors import UserError
+from gan_experiments.heads import Linear
 from gan_experiments.networks import Norm, StyleGAN2
 from gan_experiments.networks.stylegan2 import (
     Convolution,
@@ -82,7 +83,7 @@ def test_demodulation_gives_unit_variance() -> None:
 
 def test_equalised_learning_rate() -> None:
     torch.manual_seed(0)
-    dense = Dense(100, 50, bias=1.0, rate=0.01)
+    dense = Dense(100, 50, start=1.0, rate=0.01)
     assert dense.weight.std().item() == pytest.approx(100, rel=0.05)  # 1 / rate
     x = torch.randn(10, 100)
     torch.testing.assert_close(dense(x), x @ (dense.weight * 0.01 / 10).T + 1)
@@ -92,6 +93,22 @@ def test_equalised_learning_rate() -> None:
     torch.testing.assert_close(layer(image), expected)
     assert Convolution(4, 6, 3, down=True)(torch.randn(1, 4, 8, 8)).shape == (1, 6, 4, 4)
     assert Convolution(4, 6, 1, down=True)(torch.randn(1, 4, 8, 8)).shape == (1, 6, 4, 4)
+
+
+def test_the_discriminators_last_layers_are_equalised_too() -> None:
+    torch.manual_seed(0)
+    network = make(32)
+    trunk = network.trunk(ImageShape(1, 16), Norm.none)
+    head = Linear().build(trunk.features, 0, network.linear(Norm.none))
+    assert isinstance(head.linear, Dense)
+    h = torch.randn(64, 32)
+    torch.testing.assert_close(head(h), (h @ head.linear.weight.T).squeeze(1) / math.sqrt(32))
+    dense = next(layer for layer in trunk.modules() if isinstance(layer, Dense))
+    x = torch.randn(4096, dense.weight.shape[1])
+    hidden = nn.Sequential(*[*trunk.get_submodule("body").children()][-2:])(x)
+    assert hidden.square().mean().item() == pytest.approx(
+        1 + 0.2**2, rel=0.1
+    )  # of N(0, 1): half of it, doubled
 
 
 @pytest.mark.parametrize(("count", "group"), [(8, 4), (6, 2), (5, 1)])

@@ -37,7 +37,7 @@ def reproduce(script: ModuleType) -> Iterator[Any]:
 
 @pytest.mark.parametrize(
     ("method", "batches"),
-    [("gan", 1), ("vae", 1), ("cgan", 1), ("veegan", 1), ("swgan", 2), ("r3gan", 2), ("distgan", 3)],
+    [("gan", 1), ("vae", 1), ("cgan", 1), ("veegan", 1), ("swgan", 1), ("r3gan", 2), ("distgan", 3)],
 )
 def test_batches_are_counted_where_a_method_draws_them(script: ModuleType, method: str, batches: int) -> None:
     plan = script.plan(method, BUDGET, ["network.width=4"])

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from gan_experiments.errors import UserError
 from gan_experiments.losses import Loss
+from gan_experiments.networks.layers import LinearLayer
 
 
 @dataclass(frozen=True)
@@ -58,8 +59,8 @@ class Head(ABC):
     conditional: ClassVar[bool] = False
 
     @abstractmethod
-    def build(self, features: int, classes: int, spectral: bool) -> HeadLayer:
-        """`spectral`: the discriminator's layers are spectrally normalised, and so is the head if it can be."""
+    def build(self, features: int, classes: int, linear: LinearLayer) -> HeadLayer:
+        """`linear` makes linear layers as the discriminator's are."""
 
     def check(self, loss: Loss) -> None:  # noqa: B027  (most take any loss)
         """Raise UserError for a loss that this head cannot train with."""

@@ -11,7 +11,7 @@ from torch.nn.functional import cross_entropy
 from gan_experiments.heads.base import Head, Terms
 from gan_experiments.heads.linear import LinearHead
 from gan_experiments.losses import Loss
-from gan_experiments.networks.layers import full_precision
+from gan_experiments.networks.layers import LinearLayer, full_precision
 
 
 class ClassifierHead(LinearHead):
@@ -21,8 +21,10 @@ class ClassifierHead(LinearHead):
     of real and of generated images in the discriminator's step and of generated images in the generator's.
     """
 
-    def __init__(self, features: int, classes: int, spectral: bool, weight: float, generator: float) -> None:
-        super().__init__(features, spectral)
+    def __init__(
+        self, features: int, classes: int, linear: LinearLayer, weight: float, generator: float
+    ) -> None:
+        super().__init__(features, linear)
         self.classifier = nn.Linear(features, classes)
         self.weight, self.generator = weight, generator
 
@@ -57,5 +59,5 @@ class Classifier(Head):
 
     conditional = True
 
-    def build(self, features: int, classes: int, spectral: bool) -> ClassifierHead:
-        return ClassifierHead(features, classes, spectral, self.weight, self.generator_weight)
+    def build(self, features: int, classes: int, linear: LinearLayer) -> ClassifierHead:
+        return ClassifierHead(features, classes, linear, self.weight, self.generator_weight)

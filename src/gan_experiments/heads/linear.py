@@ -7,17 +7,15 @@ from dataclasses import dataclass
 from torch import Tensor, nn
 
 from gan_experiments.heads.base import Head, HeadLayer
-from gan_experiments.networks.layers import full_precision, spectrally_normalized
+from gan_experiments.networks.layers import LinearLayer, full_precision
 
 
 class LinearHead(HeadLayer):
-    """One linear unit; with `spectral` its weight has norm 1."""
+    """One linear unit."""
 
-    def __init__(self, features: int, spectral: bool = False) -> None:
+    def __init__(self, features: int, linear: LinearLayer = nn.Linear) -> None:
         super().__init__()
-        self.linear = nn.Linear(features, 1)
-        if spectral:
-            spectrally_normalized(self.linear)
+        self.linear = linear(features, 1)
 
     def forward(self, features: Tensor, labels: Tensor | None = None) -> Tensor:
         with full_precision(features):
@@ -29,5 +27,5 @@ class LinearHead(HeadLayer):
 class Linear(Head):
     """One linear unit, which is told no class."""
 
-    def build(self, features: int, classes: int, spectral: bool) -> HeadLayer:
-        return LinearHead(features, spectral)
+    def build(self, features: int, classes: int, linear: LinearLayer) -> HeadLayer:
+        return LinearHead(features, linear)

@@ -7,18 +7,16 @@ from dataclasses import dataclass
 from torch import Tensor, nn
 
 from gan_experiments.heads.base import Head, HeadLayer
-from gan_experiments.networks.layers import full_precision, spectrally_normalized
+from gan_experiments.networks.layers import LinearLayer, full_precision
 
 
 class ProjectionHead(HeadLayer):
-    """f(x, c) = l(h(x)) + <e_c, h(x)>; with `spectral`, l and e have norm 1."""
+    """f(x, c) = l(h(x)) + <e_c, h(x)>."""
 
-    def __init__(self, features: int, classes: int, spectral: bool = False) -> None:
+    def __init__(self, features: int, classes: int, linear: LinearLayer = nn.Linear) -> None:
         super().__init__()
-        self.linear = nn.Linear(features, 1)
-        self.embedding = nn.Linear(features, classes, bias=False)
-        if spectral:
-            spectrally_normalized(self)
+        self.linear = linear(features, 1)
+        self.embedding = linear(features, classes, bias=False)
 
     def forward(self, features: Tensor, labels: Tensor | None = None) -> Tensor:
         assert labels is not None
@@ -34,5 +32,5 @@ class Projection(Head):
 
     conditional = True
 
-    def build(self, features: int, classes: int, spectral: bool) -> HeadLayer:
-        return ProjectionHead(features, classes, spectral)
+    def build(self, features: int, classes: int, linear: LinearLayer) -> HeadLayer:
+        return ProjectionHead(features, classes, linear)

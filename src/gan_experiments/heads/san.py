@@ -17,7 +17,7 @@ from torch.nn.functional import normalize
 from gan_experiments import parallel
 from gan_experiments.heads.base import Head, HeadLayer, Terms
 from gan_experiments.losses import Loss
-from gan_experiments.networks.layers import full_precision
+from gan_experiments.networks.layers import LinearLayer, full_precision
 
 
 class SanHead(HeadLayer):
@@ -90,7 +90,7 @@ def weighted_mean(loss: Loss, scores: Tensor) -> Tensor:
 class San(Head):
     """One direction, over any trunk and any monotone adversarial loss (Takida et al. 2024)."""
 
-    def build(self, features: int, classes: int, spectral: bool) -> HeadLayer:
+    def build(self, features: int, classes: int, linear: LinearLayer) -> HeadLayer:
         return SanHead(features)
 
     def check(self, loss: Loss) -> None:
@@ -103,5 +103,5 @@ class ClassSan(San):
 
     conditional = True
 
-    def build(self, features: int, classes: int, spectral: bool) -> HeadLayer:
+    def build(self, features: int, classes: int, linear: LinearLayer) -> HeadLayer:
         return SanHead(features, classes)

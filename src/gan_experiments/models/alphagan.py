@@ -55,7 +55,7 @@ class AlphaGan(Encoding):
         self.encoder: nn.Module = network.encoder(shape, self.latent_dim, network.generator_norm)
         self.generator: nn.Module = network.generator(self.latent_dim, shape)
         trunk = network.trunk(shape, self.discriminator_norm)
-        head = LinearHead(trunk.features, spectral=self.discriminator_norm is Norm.spectral)
+        head = LinearHead(trunk.features, network.linear(self.discriminator_norm))
         self.discriminator: Discriminator = Discriminator(trunk, head)
         networks = {"encoder": self.encoder, "generator": self.generator, "discriminator": self.discriminator}
         if self.match_codes:

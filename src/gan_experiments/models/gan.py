@@ -15,6 +15,7 @@ from gan_experiments.heads import Head, check_head
 from gan_experiments.losses import Loss
 from gan_experiments.models.base import LatentModel, Phase, Step
 from gan_experiments.networks import Discriminator, Network, Norm
+from gan_experiments.networks.layers import LinearLayer
 from gan_experiments.penalties.base import Critic
 from gan_experiments.types import ImageShape
 
@@ -82,12 +83,13 @@ class Gan(LatentModel):
 
     def build_discriminator(self, network: Network, shape: ImageShape) -> Discriminator:
         trunk = network.trunk(shape, self.discriminator_norm)
-        return Discriminator(trunk, self.build_head(trunk.features, shape.classes))
+        linear = network.linear(self.discriminator_norm)
+        return Discriminator(trunk, self.build_head(trunk.features, shape.classes, linear))
 
-    def build_head(self, features: int, classes: int) -> nn.Module:
+    def build_head(self, features: int, classes: int, linear: LinearLayer) -> nn.Module:
         """The last layer of the discriminator, from h(x) to a score."""
         head: Head = self.head
-        return head.build(features, classes, self.discriminator_norm is Norm.spectral)
+        return head.build(features, classes, linear)
 
     def phases(self) -> list[Phase]:
         phases = [self.discriminator_phase(), self.generator_phase()]

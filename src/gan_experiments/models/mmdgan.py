@@ -17,7 +17,7 @@ from gan_experiments.losses.mmd import Kernel, biased_mmd2, gaussian, witness
 from gan_experiments.models.base import Phase, Step
 from gan_experiments.models.gan import Gan
 from gan_experiments.networks import Network
-from gan_experiments.networks.layers import full_precision
+from gan_experiments.networks.layers import LinearLayer, full_precision
 from gan_experiments.penalties.base import Critic
 from gan_experiments.types import ImageShape
 
@@ -53,7 +53,7 @@ class CodeGan(Gan):
     def kernel(self) -> Kernel:
         raise NotImplementedError
 
-    def build_head(self, features: int, classes: int) -> nn.Module:
+    def build_head(self, features: int, classes: int, linear: LinearLayer) -> nn.Module:
         return Codes(features, self.code_dim)
 
     def codes(self, step: Step, *features: Tensor) -> tuple[Tensor, Tensor]:

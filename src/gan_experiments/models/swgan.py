@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from omegaconf import MISSING
@@ -52,6 +52,10 @@ class SwGan(Gan):
             raise UserError(
                 "the sliced distance compares equally many images: model.generator_batch must be 1"
             )
+
+    def phases(self) -> list[Phase]:
+        """One batch of real images serves both updates, as in the authors' code."""
+        return [replace(phase, same_batch=phase.repeat == 1) for phase in super().phases()]
 
     def generator_loss(self, step: Step) -> dict[str, Tensor]:
         with torch.no_grad():

@@ -56,7 +56,7 @@ class VaeGan(GaussianEncoding):
         self.encoder: nn.Module = network.encoder(shape, 2 * self.latent_dim, network.generator_norm)
         self.generator: nn.Module = network.generator(self.latent_dim, shape)
         trunk = network.trunk(shape, self.discriminator_norm)
-        head = self.head.build(trunk.features, shape.classes, self.discriminator_norm is Norm.spectral)
+        head = self.head.build(trunk.features, shape.classes, network.linear(self.discriminator_norm))
         self.discriminator: Discriminator = Discriminator(trunk, head)
         return {"encoder": self.encoder, "generator": self.generator, "discriminator": self.discriminator}
 

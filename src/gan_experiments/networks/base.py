@@ -14,7 +14,14 @@ from torch.nn.functional import one_hot
 from gan_experiments.errors import UserError
 from gan_experiments.networks.discriminator import Trunk
 from gan_experiments.networks.encoder import Encoder
-from gan_experiments.networks.layers import Module, Norm, at_least_float32, spectrally_normalized
+from gan_experiments.networks.layers import (
+    LinearLayer,
+    Module,
+    Norm,
+    at_least_float32,
+    spectral_linear,
+    spectrally_normalized,
+)
 from gan_experiments.networks.translator import Translator
 from gan_experiments.types import ImageShape
 
@@ -53,10 +60,14 @@ class Network(ABC):
     def trunk(self, shape: ImageShape, norm: Norm) -> Trunk:
         """Images (n, c, s, s) to features (n, trunk.features), every layer normalised by `norm`."""
 
+    def linear(self, norm: Norm) -> LinearLayer:
+        """What makes a linear layer behind a trunk of this family, normalised by `norm` if a single layer can be."""
+        return spectral_linear if norm is Norm.spectral else nn.Linear
+
     def encoder(self, shape: ImageShape, code_dim: int, norm: Norm) -> Encoder:
         """Images (n, c, s, s) to codes (n, code_dim): the trunk and a linear layer that is not normalised."""
         trunk = self.trunk(shape, norm)
-        return Encoder(nn.Sequential(trunk, nn.Linear(trunk.features, code_dim)), code_dim)
+        return Encoder(nn.Sequential(trunk, self.linear(Norm.none)(trunk.features, code_dim)), code_dim)
 
     def decoder(self, code_dim: int, shape: ImageShape, norm: Norm) -> nn.Module:
         """Codes (n, code_dim) to images in [-1, 1]: the generator, every layer normalised by `norm`."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from contextlib import AbstractContextManager, nullcontext
 from enum import Enum
-from typing import TypeVar
+from typing import Protocol, TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -106,6 +106,17 @@ class _FullPrecision(nn.Module):
         with full_precision(weight):
             normalised: Tensor = self.inner(weight)
             return normalised
+
+
+class LinearLayer(Protocol):
+    """What makes a linear layer: nn.Linear, or the like with a normalisation or a scaling of its own."""
+
+    def __call__(self, inputs: int, outputs: int, /, *, bias: bool = True) -> nn.Module: ...
+
+
+def spectral_linear(inputs: int, outputs: int, /, *, bias: bool = True) -> nn.Module:
+    """A linear layer whose weight is divided by its spectral norm."""
+    return spectrally_normalized(nn.Linear(inputs, outputs, bias))
 
 
 def spectrally_normalized(network: Module) -> Module:

@@ -15,7 +15,7 @@ from gan_experiments import parallel
 from gan_experiments.errors import UserError
 from gan_experiments.networks.base import Generator, Network
 from gan_experiments.networks.discriminator import Trunk
-from gan_experiments.networks.layers import Norm
+from gan_experiments.networks.layers import LinearLayer, Norm
 from gan_experiments.types import ImageShape
 
 GAIN = math.sqrt(2)  # of leaky ReLU, so that it keeps the variance
@@ -44,17 +44,27 @@ def doubled(x: Tensor) -> Tensor:
     return blur(F.pad(spread, (2, 1, 2, 1)), pad=0, gain=4)
 
 
+class Rectified(nn.Module):
+    """`rectified` as a layer."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return rectified(x)
+
+
 class Dense(nn.Module):
     """A linear layer with equalised learning rate: weights N(0, 1) at rest, scaled by `rate` / sqrt(inputs) in use."""
 
-    def __init__(self, before: int, after: int, bias: float = 0.0, rate: float = 1.0) -> None:
+    def __init__(
+        self, inputs: int, outputs: int, /, *, bias: bool = True, start: float = 0.0, rate: float = 1.0
+    ) -> None:
         super().__init__()
-        self.weight = nn.Parameter(torch.randn(after, before) / rate)
-        self.bias = nn.Parameter(torch.full((after,), bias / rate))
-        self.scale, self.rate = rate / math.sqrt(before), rate
+        self.weight = nn.Parameter(torch.randn(outputs, inputs) / rate)
+        self.bias = nn.Parameter(torch.full((outputs,), start / rate)) if bias else None
+        self.scale, self.rate = rate / math.sqrt(inputs), rate
 
     def forward(self, x: Tensor) -> Tensor:
-        return F.linear(x, self.weight * self.scale, self.bias * self.rate)
+        bias = self.bias * self.rate if self.bias is not None else None
+        return F.linear(x, self.weight * self.scale, bias)
 
 
 class Convolution(nn.Module):
@@ -89,7 +99,7 @@ class StyledConvolution(nn.Module):
         super().__init__()
         self.weight = nn.Parameter(torch.randn(after, before, kernel, kernel))
         self.bias = nn.Parameter(torch.zeros(after))
-        self.style = Dense(latent, before, bias=1.0)
+        self.style = Dense(latent, before, start=1.0)
         self.scale, self.up, self.demodulate = 1 / math.sqrt(before * kernel**2), up, demodulate
         self.strength = nn.Parameter(torch.zeros(())) if demodulate else None
 
@@ -216,9 +226,12 @@ class StyleGAN2(Network):
             Convolution(last + 1, last, 3),
             nn.Flatten(),
             Dense(last * start**2, last),
-            nn.LeakyReLU(0.2),
+            Rectified(),
         )
         return Trunk(body, last)
+
+    def linear(self, norm: Norm) -> LinearLayer:
+        return Dense
 
     def _channels(self, size: int) -> int:
         return min(self.width, max(1, 64 * self.width // size))
