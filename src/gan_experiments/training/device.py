@@ -12,6 +12,7 @@ from omegaconf import MISSING
 
 from gan_experiments.errors import UserError
 from gan_experiments.networks import Network
+from gan_experiments.training.allocator import keep_memory
 
 log = logging.getLogger(__name__)
 
@@ -71,12 +72,13 @@ class Gpu:
         return torch.device(kind.value)
 
     def prepare(self, device: torch.device) -> None:
-        """Set what is global to the process: TF32 and cuDNN's autotuner on CUDA, threads of CPU ranks."""
+        """Set what is global to the process: TF32 and cuDNN's autotuner on CUDA, memory and threads of CPU ranks."""
         if device.type == "cuda":
             torch.cuda.set_device(device)
             torch.backends.cudnn.benchmark = True
             torch.set_float32_matmul_precision("high")
             return
+        keep_memory()
         if device.type == "cpu" and self.precision is Precision.bf16 and not fast_bf16():
             log.warning(
                 "gpu.precision=bf16: this processor has no bf16 instructions, so fp32 is much faster here"
