@@ -9,24 +9,25 @@ import sys
 
 import pytest
 
+from gan_experiments.training import allocator
+
 CHURN = """
-import resource, torch
-from gan_experiments.training.allocator import keep_memory
-print(keep_memory())
+import resource, runpy, sys
+print(runpy.run_path(sys.argv[1])["keep_memory"]())
 def churn():
     for _ in range(20):
-        torch.zeros(4_000_000).fill_(1)
+        bytearray(b"x") * 16_000_000
 churn()
 before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
 churn()
 print(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
 """
-BLOCK = 4 * 4_000_000 // os.sysconf("SC_PAGE_SIZE")  # pages of one of the 20
+BLOCK = 16_000_000 // os.sysconf("SC_PAGE_SIZE")  # pages of one of the 20
 
 
 def faults(**environment: str) -> tuple[str, int]:
     rest = {name: value for name, value in os.environ.items() if not name.startswith("MALLOC_")}
-    command = [sys.executable, "-c", CHURN]
+    command = [sys.executable, "-c", CHURN, allocator.__file__]  # alone: without torch it starts at once
     done = subprocess.run(command, env=rest | environment, capture_output=True, text=True, check=True)
     kept, count = done.stdout.split()
     return kept, int(count)
