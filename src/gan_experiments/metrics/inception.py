@@ -10,7 +10,6 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.nn.utils.fusion import fuse_conv_bn_eval
-from torch_fidelity.utils import create_feature_extractor
 
 from gan_experiments.metrics.features import Extractor
 from gan_experiments.metrics.weights import WeightedMetrics, Weights, load_state
@@ -56,6 +55,8 @@ class FastInception(nn.Module):
     )
 
     def __init__(self, weights: Path) -> None:
+        from torch_fidelity.utils import create_feature_extractor  # with torchvision: seconds
+
         super().__init__()
         load_state(weights)  # torch-fidelity would run what a pickle holds
         original = create_feature_extractor(

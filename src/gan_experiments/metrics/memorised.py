@@ -4,16 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 from torch import Tensor
 
 from gan_experiments.metrics.features import Features
 from gan_experiments.metrics.neighbours import nearest
 from gan_experiments.metrics.reference import Reference, draw
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 NEIGHBOURS = 5  # real images shown beside a generated one
 COMPARED = 1000  # real images whose nearest other ones are the measure
@@ -70,6 +73,8 @@ def draw_neighbours(
     }
     images = pick(sorted({row for rows in panels.values() for row in rows}))
     width, lines = 1 + closest_real.places.shape[1], len(closest)
+    from matplotlib.figure import Figure
+
     figure = Figure(figsize=(1.9 * width, 1.05 * lines + 0.7), layout="constrained")
     figure.suptitle(
         f"nearest real images and their distances; between real images usually {closest_real.usual.median():.3g}",
@@ -96,6 +101,8 @@ def _show(axes: Axes, image: Tensor, title: str) -> None:
 def draw_modes(generated: Tensor, real: Tensor) -> Figure:
     """The shares (classes,) that a classifier says generated images have of each class, beside the real ones'."""
     classes = len(generated)
+    from matplotlib.figure import Figure
+
     figure = Figure(figsize=(max(4.5, 0.45 * classes + 1.5), 3), layout="constrained")
     axes = figure.add_subplot()
     places = np.arange(classes)

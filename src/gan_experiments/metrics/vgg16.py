@@ -7,7 +7,6 @@ from pathlib import Path
 
 import torch
 from torch import Tensor, nn
-from torchvision.models import vgg16
 
 from gan_experiments.errors import UserError
 from gan_experiments.metrics import scores
@@ -23,6 +22,8 @@ class Vgg16(nn.Module):
     """uint8 images (n, 1 or 3, h, w) to the 4096 activations of the second dense layer; no logits."""
 
     def __init__(self, state: dict[str, Tensor]) -> None:
+        from torchvision.models import vgg16  # seconds
+
         super().__init__()
         with torch.device("meta"):
             network = vgg16()

@@ -10,10 +10,9 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import yaml
-from matplotlib.figure import Figure
 from torch import Tensor
 from torch.utils.tensorboard import SummaryWriter
 from torch.utils.tensorboard.summary import hparams
@@ -24,6 +23,9 @@ from gan_experiments.errors import UserError
 from gan_experiments.grids import to_image
 from gan_experiments.runs import RunFolder, trim_evaluations
 from gan_experiments.writing import writing
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 log = logging.getLogger(__name__)
 

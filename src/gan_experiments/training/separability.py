@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import torch
-from matplotlib.figure import Figure
 from torch import Tensor
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 
 def separability(real: Tensor, fake: Tensor) -> tuple[float, float]:
@@ -28,6 +32,8 @@ def distribution(scores: Tensor, grid: Tensor) -> Tensor:
 
 def figure(real: Tensor, fake: Tensor, step: int) -> Figure:
     """The two distribution functions of the scores, drawn for one step of training."""
+    from matplotlib.figure import Figure
+
     drawing = Figure(figsize=(5, 3.2), layout="constrained")
     axes = drawing.add_subplot()
     for name, scores, colour in (("real", real, "tab:blue"), ("generated", fake, "tab:orange")):

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 import torch
-from matplotlib.axes import Axes
-from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.figure import Figure
 from torch import Tensor
 
 from gan_experiments.grids import grid, panels_grid
 from gan_experiments.types import ImageShape
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 Scores = Callable[[Tensor], Tensor | None]
 
@@ -56,6 +57,8 @@ class PointView:
         self.real = real.flatten(1).cpu()
 
     def picture(self, samples: Tensor, scores: Scores | None = None) -> Tensor:
+        from matplotlib.figure import Figure
+
         figure = Figure(figsize=(5, 5), dpi=100, layout="constrained")
         axes = figure.add_subplot()
         points = samples.flatten(1).cpu()
@@ -131,6 +134,8 @@ def view(shape: ImageShape, real: Callable[[int], Tensor]) -> View:
 
 def raster(figure: Figure) -> Tensor:
     """A drawn figure as a picture (3, H, W) in [0, 1]."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+
     canvas = FigureCanvasAgg(figure)
     canvas.draw()  # type: ignore[no-untyped-call]
     pixels = np.array(canvas.buffer_rgba())[..., :3]  # type: ignore[no-untyped-call]
