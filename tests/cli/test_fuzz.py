@@ -15,7 +15,7 @@ from gan_experiments.cli.catalogue import Catalogue
 from gan_experiments.cli.composing import composed
 
 Command = Callable[..., Any]
-TRIED = 100
+TRIED = 40
 CHECK = train.check
 
 VALUES = [

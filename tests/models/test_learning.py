@@ -85,7 +85,6 @@ QUICK = {
     "fgan loss=fgan_hellinger",
     "wgan",
     "vae",
-    "aae",
 }
 
 
