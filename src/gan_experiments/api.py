@@ -177,7 +177,7 @@ class TrainedModel(Restored):
         if not isinstance(metrics, FeatureMetrics):
             raise UserError(
                 "this model was not measured over a feature network, which says what is near: "
-                "gan-eval RUN --metrics NAME draws neighbours over any"
+                "gan-eval RUN metrics=NAME draws neighbours over any"
             )
         metrics.check(self.paths_data)
         real = metrics.evaluator(self.data("train"), self.device, None, self.paths_data).real

@@ -76,6 +76,12 @@ class RunFolder:
         steps = _dict(self.config.get("train")).get("steps")
         return steps if isinstance(steps, int) and not isinstance(steps, bool) and steps > 0 else None
 
+    @property
+    def step(self) -> int:
+        """The last update that the run made; 0 where that is not known."""
+        step = _number(self.summary.get("step")) or 0.0
+        return int(step) if math.isfinite(step) else 0
+
     @cached_property
     def choices(self) -> dict[str, str]:
         """The option of every group that the settings were composed of."""

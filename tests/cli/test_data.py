@@ -47,7 +47,7 @@ except SystemExit as stop:
 assert "torch" not in sys.modules
 """
     out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
-    for command in ("list", "fetch", "check", "prepare"):
+    for command in ("list", "fetch", "check", "prepare", "export"):
         assert f"    {command} " in out
 
 
@@ -142,6 +142,34 @@ def test_check_and_prepare_of_digits(gan_data: Command) -> None:
     assert gan_data("fetch", "digits") == (0, "digits has nothing to download\n", "")
 
 
+def test_export_writes_what_data_folder_reads(gan_data: Command, images: Path) -> None:
+    words = ("export", "npz", "out", f"path={images}", "image_size=4", "num_classes=3")
+    assert gan_data(*words) == (0, "out/train: 6 images\n", "")
+    names = [str(path.relative_to("out/train")) for path in sorted(Path("out").glob("**/*.png"))]
+    assert names == [
+        "0/000000.png",
+        *(f"1/00000{i}.png" for i in (1, 2)),
+        *(f"2/00000{i}.png" for i in (3, 4, 5)),
+    ]
+    assert np.asarray(Image.open("out/train/0/000000.png")).shape == (4, 4, 3)
+    assert "per class: 0: 1, 1: 2, 2: 3" in gan_data("prepare", "folder", "path=out/train", *words[4:])[1]
+    code, _, err = gan_data(*words)
+    assert (code, "out is not empty" in err) == (2, True)
+
+
+def test_export_of_two_domains_keeps_partners_together(gan_data: Command, tmp_path: Path) -> None:
+    for letter, shade in (("A", 10), ("B", 200)):
+        (tmp_path / "mine" / f"train{letter}").mkdir(parents=True)
+        Image.new("L", (64, 64), shade).save(tmp_path / "mine" / f"train{letter}" / "x.png")
+    words = ("path=mine", "image_size=64", "channels=1", "load_size=70")
+    assert (
+        gan_data("export", "paired_folders", "out", *words)[1]
+        == "out/trainA: 1 images\nout/trainB: 1 images\n"
+    )
+    shades = [np.asarray(Image.open(f"out/train{letter}/000000.png")) for letter in "AB"]
+    assert [(image.shape, int(image.mean())) for image in shades] == [((64, 64), 10), ((64, 64), 200)]
+
+
 def test_check_names_what_is_wrong(gan_data: Command, tmp_path: Path) -> None:
     folder = tmp_path / "data" / "mnist"
     folder.mkdir(parents=True)
@@ -181,6 +209,8 @@ def test_an_option_of_ones_own(
         (["prepare", "digits", "image_size=4"], "data.image_size must be at least 8 for digits, not 4"),
         (["prepare", "folder"], "data.path has no value"),
         (["check", "folder", "path=nowhere"], "there is no folder nowhere"),
+        (["export", "digits"], "the following arguments are required: FOLDER"),
+        (["export", "ring", "out"], "ring has points, which are no pictures"),
         (["fetch", "celeba"], "data/celeba/img_align_celeba.zip"),
     ],
 )

@@ -18,6 +18,9 @@ from faults import FullDisk
 from gan_experiments.cli import eval as command
 from gan_experiments.cli import evaluation
 from gan_experiments.cli.figures import table
+from gan_experiments.reports import grouped, tables
+from gan_experiments.runs import runs_below
+from reporting import make_run
 
 Call = Any
 RUN = [
@@ -94,7 +97,7 @@ def test_the_figures_are_those_of_training(trained: Path, call: Call) -> None:
 def test_table_and_pictures(trained: Path, call: Call) -> None:
     code, out, _ = call(trained)
     assert code == 0
-    assert out.startswith(table(rows(trained)[4]))
+    assert out.startswith("Gan, 1x32x32, step 4, against digits, 1x32x32, train\n" + table(rows(trained)[4]))
     found = json.loads((trained / "evaluations" / "step_00000004_lenet.json").read_text())
     names = [Path(picture).name for picture in found["pictures"]]
     assert names == [f"step_00000004_lenet_{kind}_lenet.png" for kind in ("neighbours", "modes")]
@@ -107,10 +110,11 @@ def test_table_and_pictures(trained: Path, call: Call) -> None:
 
 def test_a_lone_checkpoint_with_other_settings(trained: Path, tmp_path: Path, call: Call) -> None:
     shutil.copy(trained / "checkpoints" / "last.pt", tmp_path / "model.pt")
-    code, out, _ = call(
+    code, out, err = call(
         "model.pt", "data=digits", "data.image_size=16", "--samples", 40, "metrics.seed=1", "--json", "f.json"
     )
     assert code == 0
+    assert "note: the model draws images of 1x32x32, and data=digits has 1x16x16 here" in err
     assert "generated             40\n" in out
     found = json.loads((tmp_path / "f.json").read_text())
     digests = {row["protocol"]["real_digest"] for row in rows(trained).values()}
@@ -119,23 +123,66 @@ def test_a_lone_checkpoint_with_other_settings(trained: Path, tmp_path: Path, ca
     assert found["settings"] == ["data=digits", "data.image_size=16", "metrics.seed=1", "metrics.samples=40"]
 
 
+def test_what_is_measured_otherwise_has_a_file_of_its_own(trained: Path, call: Call) -> None:
+    before = (trained / "evaluations" / "step_00000004_lenet.json").read_bytes()
+    assert call(trained, "data=digits", "data.channels=3", "--no-pictures")[0] == 0
+    file = trained / "evaluations" / "step_00000004_lenet,data.channels=3,data=digits.json"
+    assert json.loads(file.read_text())["real"] == "digits, 3x32x32, train"
+    assert (trained / "evaluations" / "step_00000004_lenet.json").read_bytes() == before
+
+
+def test_several_runs_become_a_row_with_a_deviation(trained: Path, tmp_path: Path, call: Call) -> None:
+    """From a sweep's folder to a table of 40 samples: two commands, gan-eval and gan-report."""
+    steps = ["00000002", "00000004", "00000004"]
+    for seed, step in enumerate(steps):
+        run = make_run(tmp_path / "sweep" / str(seed), {"model": "san"}, {"seed": seed}).path
+        (run / "checkpoints").mkdir()
+        shutil.copy(trained / "checkpoints" / f"step_{step}.pt", run / "checkpoints" / "last.pt")
+    make_run(tmp_path / "sweep" / "failed", {"model": "san"}, {"seed": 3}, status="failed")
+    (tmp_path / "broken.pt").write_text("no checkpoint")
+    code, out, err = call("sweep", "broken.pt", "--samples", 40, "--no-pictures")
+    assert code == 2
+    assert "left out: sweep/failed has no checkpoint 'last'; it has: none" in err
+    assert "1 of 4 not measured:\n  broken.pt: broken.pt is not a checkpoint" in err
+    assert [line for line in out.splitlines() if line.startswith("[")] == [
+        *(f"[{seed + 1}/4] sweep/{seed}/checkpoints/last.pt" for seed in range(3)),
+        "[4/4] broken.pt",
+    ]
+    (table,) = tables(grouped(runs_below(tmp_path / "sweep")))
+    of_two, of_one = table.rows  # budgets apart
+    assert (of_two.seeds, of_one.seeds, table.protocol["generated"], table.protocol["data"]) == (
+        2,
+        1,
+        40,
+        "digits",
+    )
+
+
+def test_a_folder_against_a_data_set(folders: Any, tmp_path: Path, call: Call) -> None:
+    """Held-out images in a folder have the figures that the data set's own have as the floor."""
+    assert call("--folders", folders[0], "digits:train", "metrics=lenet", "--no-pictures")[0] == 0
+    found = json.loads((tmp_path / "test_against_digits-train_lenet.json").read_text())
+    assert (found["real"], found["protocol"]["real"]) == ("digits, 1x32x32, train", 1500)
+    assert found["metrics"] == found["floor"]
+
+
 def test_two_folders_are_the_floor(trained: Path, folders: Any, tmp_path: Path, call: Call) -> None:
     """Held-out images in a folder have the figures that they have as the floor of a run."""
     test, train = folders
-    code, out, _ = call("--folders", test, train, "--metrics", "lenet", "--held-out", test)
+    code, out, _ = call("--folders", test, train, "metrics=lenet", "--held-out", test)
     assert code == 0
-    found = json.loads((tmp_path / "test_lenet.json").read_text())
+    found = json.loads((tmp_path / "test_against_train_lenet.json").read_text())
     assert found["metrics"] == found["floor"]
     assert (found["protocol"]["generated"], found["protocol"]["real"]) == (297, 300)
-    for name in ("test_lenet.json", "test_lenet_neighbours_lenet.png"):
+    for name in ("test_against_train_lenet.json", "test_against_train_lenet_neighbours_lenet.png"):
         assert name in out
         assert (tmp_path / name).is_file()
 
 
 def test_copies_are_seen(folders: Any, tmp_path: Path, call: Call) -> None:
     _, train = folders
-    assert call("--folders", train, train, "--metrics", "lenet")[0] == 0
-    nearest = json.loads((tmp_path / "train_lenet.json").read_text())["nearest"]["lenet"]
+    assert call("--folders", train, train, "metrics=lenet")[0] == 0
+    nearest = json.loads((tmp_path / "train_against_train_lenet.json").read_text())["nearest"]["lenet"]
     assert nearest["generated_to_real"] == 0
     assert nearest["suspects"] == 1
 
@@ -147,20 +194,29 @@ def test_copies_are_seen(folders: Any, tmp_path: Path, call: Call) -> None:
         (["nowhere"], "there is no run or checkpoint nowhere"),
         (["RUN", "--checkpoint", "7"], "has no checkpoint '7'; it has: best, last, step_00000002"),
         (["RUN", "lr=3"], "lr=3: gan-eval has settings of data, metrics, paths only"),
-        (["RUN", "more"], "'more' is no setting"),
+        (["RUN", "more"], "there is no run or checkpoint more"),
+        (["RUN", "RUN", "--json", "f.json"], "--json names one file, and there are 2 checkpoints"),
         (["RUN", "metrics.sample=9"], "Did you mean 'samples'?"),
         (["RUN", "metrics.samples=few"], "few"),
         (["RUN", "data=digit"], "Did you mean 'digits'?"),
         (["RUN", "data=ring"], "this model draws images, and data=ring has points"),
-        (["RUN", "--metrics", "lennet"], "Did you mean 'lenet'?"),
-        (["RUN", "metrics=none"], "name networks"),
-        (["RUN", "--metrics", "inception", "--weights", "w.pth"], "there is no file w.pth"),
-        (["RUN", "--metrics", "inception,vgg16", "--weights", "w.pth"], "evaluate them one by one"),
-        (["RUN", "metrics=[inception,vgg16]", "--weights", "w.pth"], "evaluate them one by one"),
+        (["RUN", "metrics=lennet"], "Did you mean 'lenet'?"),
         (["RUN", "metrics=[lennet]"], "Did you mean 'lenet'?"),
+        (["RUN", "metrics=none"], "choose some, for example metrics=lenet"),
+        (["RUN", "metrics=lenet,vgg16"], "several metrics over one pass are written metrics=[lenet,vgg16]"),
+        (["RUN", "metrics=inception", "metrics.weights=w.pth"], "there is no file w.pth"),
+        (
+            ["RUN", "metrics=[inception,vgg16]", "metrics.weights=w"],
+            "write metrics.parts.inception.weights=FILE",
+        ),
         (["RUN", "--held-out", "x"], "--held-out belongs to --folders"),
-        (["--folders", "nowhere", "RUN"], "there is no folder nowhere"),
-        (["--folders", "RUN", "RUN", "--metrics", "lenet"], "images; figures need at least 10"),
+        (["--folders", "nowhere", "RUN"], "there is no folder nowhere, and no data set of that name"),
+        (["--folders", "RUN", "cifar01"], "Did you mean 'cifar10'?"),
+        (["--folders", "RUN", "digits:valid"], "the splits are digits:train and digits:test"),
+        (["--folders", "digits", "ring", "metrics=lenet"], "data=ring has points"),
+        (["--folders", "RUN", "digits", "metrics=modes"], "measured by feature networks"),
+        (["--folders", "RUN", "RUN", "RUN"], "is a third place"),
+        (["--folders", "RUN", "RUN", "metrics=lenet"], "images; figures need at least 10"),
         (["RUN", "--sampels", "3"], "'--sampels' is no setting"),
     ],
 )

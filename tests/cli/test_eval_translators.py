@@ -40,7 +40,7 @@ def test_the_figures_are_those_of_training_and_each_direction_has_its_pictures(
         f"f_{way}_neighbours_lenet.png" for way in ("a_to_b", "b_to_a")
     ]
     assert list(found["nearest"]) == ["a_to_b/lenet", "b_to_a/lenet"]
-    assert out.splitlines()[1].startswith("a_to_b/kid_lenet")
+    assert out.splitlines()[2].startswith("a_to_b/kid_lenet")
 
 
 def test_pairs_have_their_figures_again(pix2pix: Path, tmp_path: Path, call: Any) -> None:

@@ -11,7 +11,7 @@ import pytest
 import torch
 
 import tiny
-from gan_experiments.data import ImageSet
+from gan_experiments.data import Digits, ImageSet
 from gan_experiments.errors import UserError
 from gan_experiments.metrics import Evaluation, NoMetrics
 from gan_experiments.training.evaluation import (
@@ -68,13 +68,13 @@ def test_global_random_numbers_are_left_alone(compose: Any) -> None:
 
 def test_a_record_holds_figures_floor_classes_and_protocol() -> None:
     evaluation = Evaluation({"fid": 1.0}, {"extractor": "x"}, {"fid": 0.5}, {"fid": [1.0, 2.0]})
-    assert record(evaluation, 0.99) == {
+    assert record(evaluation, 0.99, Digits(1, 8, 10, False)) == {
         "metrics": {"fid": 1.0},
         "floor": {"fid": 0.5},
         "classes": {"fid": [1.0, 2.0]},
-        "protocol": {"extractor": "x", "ema": 0.99, "split": "train"},
+        "protocol": {"data": "digits", "extractor": "x", "ema": 0.99, "split": "train"},
     }
-    assert "classes" not in record(Evaluation({"fid": 1.0}), 0)
+    assert "classes" not in record(Evaluation({"fid": 1.0}), 0, Digits(1, 8, 10, False))
 
 
 def evaluations(compose: Any, folder: Path, model: str, *overrides: str) -> tuple[Evaluations, Sampler]:

@@ -6,6 +6,7 @@ import argparse
 import os
 import re
 import sys
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import NoReturn
 
@@ -67,7 +68,7 @@ def expanded(overrides: list[str], catalogue: Catalogue) -> list[str]:
 
     What is swept is left as it is, to be expanded in each of the jobs.
     """
-    return [part for one in overrides for part in _metrics(one)] + _own_recipe(overrides, catalogue)
+    return _several_metrics(overrides, catalogue) + _own_recipe(overrides, catalogue)
 
 
 def _own_recipe(overrides: list[str], catalogue: Catalogue) -> list[str]:
@@ -79,15 +80,40 @@ def _own_recipe(overrides: list[str], catalogue: Catalogue) -> list[str]:
     return [f"+{group}={model}"] if model in catalogue.groups.get(group, ()) and group not in chosen else []
 
 
-def _metrics(override: str) -> list[str]:
+def _several_metrics(overrides: list[str], catalogue: Catalogue) -> list[str]:
     """`metrics=[lenet,inception]`, several feature networks over one pass of images, as parts of one component."""
-    if not override.startswith("metrics=["):
-        return [override]
+    names = next((_names(one) for one in overrides if one.startswith("metrics=[")), None)
+    if names is None:
+        return overrides
+    chosen = ["metrics=several", *(f"+metrics@metrics.parts.{name}={name}" for name in names)]
+    keys = {name: catalogue.option_keys("metrics", name) for name in names}
+    others = [one for one in overrides if not one.startswith("metrics=[")]
+    return chosen + to_parts(others, keys)
+
+
+def _names(override: str) -> list[str] | None:
     names = OverridesParser.create().parse_override(override).value()
-    if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
-        return [override]
-    parts = [f"+metrics@metrics.parts.{name}={name}" for name in dict.fromkeys(names)]
-    return ["metrics=several", *parts]
+    lists = isinstance(names, list) and names and all(isinstance(name, str) for name in names)
+    return list(dict.fromkeys(names)) if lists else None  # type: ignore[arg-type]
+
+
+def to_parts(overrides: list[str], parts: Mapping[str, Collection[str]]) -> list[str]:
+    """`metrics.samples=9` as a setting of each of several metrics, by name with their keys, that has such a one.
+
+    Raises UserError for weights that more than one could take.
+    """
+    found = []
+    for override in overrides:
+        group, _, key = override_key(override).partition(".")
+        if group != "metrics" or not key or key.startswith("parts."):
+            found.append(override)
+            continue
+        takers = [name for name, keys in parts.items() if key in keys] or list(parts)  # the latter refuse it
+        if key == "weights" and len(takers) > 1:
+            each = " ".join(f"metrics.parts.{name}.weights=FILE" for name in takers)
+            raise UserError(f"{override}: more than one of these networks has weights; write {each}")
+        found += [override.replace("metrics.", f"metrics.parts.{name}.", 1) for name in takers]
+    return found
 
 
 def _is_text(word: str) -> bool:

@@ -85,6 +85,10 @@ class Catalogue:
             keys += _settings(self._lines(f"train/{self.defaults['train'].value}.yaml"), "train.")
         return keys
 
+    def option_keys(self, group: str, option: str) -> set[str]:
+        """The settings that stand in an option's own file."""
+        return {setting.name for setting in _settings(self._lines(f"{group}/{option}.yaml"), "")}
+
     def files_that_choose(self, group: str, option: str) -> list[Path]:
         """The config files whose defaults lists ask for an option."""
         choice = re.compile(

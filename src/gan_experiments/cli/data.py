@@ -1,4 +1,4 @@
-"""`gan-data`: which data sets there are, whether they are here, and what is in them."""
+"""`gan-data`: which data sets there are, whether they are here, what is in them, and their images as files."""
 
 from __future__ import annotations
 
@@ -37,6 +37,8 @@ def _main() -> None:
     for setting in settings:
         if "=" not in setting or setting.startswith("-"):
             raise UserError(f"'{setting}' is no setting; settings are written key=value")
+    if arguments.command == "export":
+        return _export(arguments.name, settings, arguments.root, arguments.folder)
     actions = {"fetch": _fetch, "check": _check, "prepare": _prepare}
     actions[arguments.command](arguments.name, settings, arguments.root)
 
@@ -53,14 +55,20 @@ def _parser() -> tuple[Parser, list[str]]:
     )
     one = Parser(add_help=False, parents=[root])
     one.add_argument("name", metavar="NAME", help="a data set, as in data=NAME")
-    one.add_argument(
+    several = Parser(add_help=False)
+    several.add_argument(
         "settings", nargs="*", metavar="key=value", help="its settings: image_size=64, path=my/images"
     )
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
     commands.add_parser("list", parents=[root], help="every data set, and whether it is here")
-    commands.add_parser("fetch", parents=[one], help="download what is missing")
-    commands.add_parser("check", parents=[one], help="verify checksums, counts and every image")
-    commands.add_parser("prepare", parents=[one], help="decode into the cache and count")
+    commands.add_parser("fetch", parents=[one, several], help="download what is missing")
+    commands.add_parser("check", parents=[one, several], help="verify checksums, counts and every image")
+    commands.add_parser("prepare", parents=[one, several], help="decode into the cache and count")
+    into = Parser(add_help=False, parents=[one])
+    into.add_argument("folder", type=Path, metavar="FOLDER", help="a new or empty folder")
+    commands.add_parser(
+        "export", parents=[into, several], help="write the images as PNG files, in folders of splits"
+    )
     return parser, list(commands.choices)
 
 
@@ -114,6 +122,20 @@ def _prepare(name: str, settings: list[str], root: Path) -> None:
                     for name, count in zip(names, counts, strict=True)
                 )
             )
+
+
+def _export(name: str, settings: list[str], root: Path, folder: Path) -> None:
+    """FOLDER/train/CLASS/000000.png; of two domains FOLDER/trainA and trainB, which data=domain_folders reads."""
+    from gan_experiments.data.export import export
+
+    data = _compose(name, settings)
+    if not data.shape.bounded:
+        raise UserError(f"{name} has points, which are no pictures")
+    if folder.exists() and not (folder.is_dir() and not any(folder.iterdir())):
+        raise UserError(f"{folder} is not empty: name a new folder")
+    for split in data.splits():
+        for place, count in export(data.load(split, root), folder, split):
+            print(f"{place}: {count:,} images")
 
 
 def _dims(images: Pixels) -> str:

@@ -3,27 +3,27 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
 import torch
-from omegaconf import DictConfig
 from torch import Tensor
 from tqdm import tqdm
 
 from gan_experiments.api import load
 from gan_experiments.cli.catalogue import override_key
-from gan_experiments.cli.composing import built, changed, composed
+from gan_experiments.cli.eval import NETWORKS
 from gan_experiments.cli.figures import table
+from gan_experiments.cli.jobs import job_name
+from gan_experiments.cli.measures import Pictures, data_of, dims, label, metrics_of, root_of
 from gan_experiments.data import Data, files
 from gan_experiments.errors import UserError
-from gan_experiments.metrics import Evaluation, Metrics, NoMetrics, Several, memorised
+from gan_experiments.metrics import Evaluation, FeatureMetrics, Images, Several, memorised
 from gan_experiments.metrics.classes import histogram
 from gan_experiments.metrics.evaluator import FeatureEvaluator, extract, picked
 from gan_experiments.metrics.features import Features
-from gan_experiments.metrics.folder import FolderImages
-from gan_experiments.metrics.scores import FEWEST
 from gan_experiments.metrics.several import SeveralEvaluators
 from gan_experiments.runs import place
 from gan_experiments.training.companions import check_companions
@@ -35,27 +35,44 @@ from gan_experiments.types import ImageShape
 from gan_experiments.writing import writing
 
 NEIGHBOUR_ROWS = 8  # generated images in each half of the neighbours' picture
+LONGEST = 80  # of the settings in a file's name
 
 Pick = Callable[[Sequence[int]], Mapping[int, Tensor]]
 """Generated images, uint8 (c, h, w), by their places."""
 
 
+def of_checkpoints(paths: list[Path], arguments: argparse.Namespace, settings: list[str]) -> None:
+    """The figures of every checkpoint; one that cannot be measured keeps no other from it.
+
+    Raises UserError at the end for those that could not be.
+    """
+    if len(paths) == 1:
+        return of_checkpoint(paths[0], arguments, settings)
+    refused = []
+    for number, path in enumerate(paths, 1):
+        print(f"[{number}/{len(paths)}] {path}", flush=True)
+        try:
+            of_checkpoint(path, arguments, settings)
+        except UserError as error:
+            refused.append(f"{path}: {error}")
+            print(f"not measured: {error}")
+        print()
+    if refused:
+        raise UserError("\n  ".join([f"{len(refused)} of {len(paths)} not measured:", *refused]))
+    print("gan-report makes one table of them")
+
+
 def of_checkpoint(path: Path, arguments: argparse.Namespace, settings: list[str]) -> None:
     """Print and write the figures of a checkpoint against the data it was trained with, or other data."""
     restored = load(path, device=str(_device(arguments.device)), modules=arguments.module)
-    data: Data = built(_settings("data", settings, restored))  # type: ignore[assignment]
-    metrics = _metrics(arguments.metrics, settings, restored)
-    root = _root(settings, restored)
-    if data.shape.bounded != restored.shape.bounded:
-        kinds = ("images", "points") if restored.shape.bounded else ("points", "images")
-        raise UserError(f"this model draws {kinds[0]}, and data={data.option} has {kinds[1]}")
-    if restored.shape.source is not None:
-        _check_domains(restored, data)
+    data = data_of(settings, restored)
+    metrics = metrics_of(settings, restored)
+    root = root_of(settings, restored)
+    _check_data(restored, data)
     metrics.check(root)
     evaluations = Evaluations(metrics, data, restored.model, root, restored.device)
-    file = _writable(
-        arguments.json or place(path, "evaluations", f"step_{restored.step:08d}_{_label(metrics)}.json")
-    )
+    stem = f"step_{restored.step:08d}_{label(metrics)}"
+    file = _writable(arguments.json or place(path, "evaluations", f"{_named(stem, settings)}.json"))
     together = Evaluation()
     nearest: dict[str, Any] = {}
     pictures: list[str] = []
@@ -64,7 +81,10 @@ def of_checkpoint(path: Path, arguments: argparse.Namespace, settings: list[str]
         evaluations.add(together, comparison, evaluation, restored.sampler)
         nearest |= {comparison.prefix + name: one for name, one in found.items()}
         pictures += drawn
+    model = restored.record["choices"].get("model", type(restored.model).__name__)
     about: dict[str, Any] = {
+        "generated": f"{model}, {dims(restored.shape.dims)}, step {restored.step}",
+        "real": f"{data.title}, {dims(data.shape.dims)}, train",
         "checkpoint": str(path),
         "step": restored.step,
         "images_seen": restored.images_seen,
@@ -72,21 +92,38 @@ def of_checkpoint(path: Path, arguments: argparse.Namespace, settings: list[str]
     }
     if pictures:
         about |= {"nearest": nearest, "pictures": pictures}
-    _tell({**about, **record(together, restored.ema)}, file)
+    _tell({**about, **record(together, restored.ema, data)}, file)
 
 
-def _check_domains(restored: Restored, data: Data) -> None:
-    """Raise UserError for data that a translator cannot be measured on."""
-    check_companions(restored.model, data)
-    if data.shape != restored.shape:
-        trained, given = ((shape.source, shape) for shape in (restored.shape, data.shape))
-        raise UserError(
-            f"this model translates images of {_dims(trained)}, and data={data.option} has here {_dims(given)}"
+def _named(stem: str, settings: list[str]) -> str:
+    """A file's name that says which settings were changed, besides the networks: they measure another thing."""
+    others = [one for one in settings if override_key(one) != "metrics"]
+    return f"{stem},{job_name(others, LONGEST)}" if others else stem
+
+
+def _check_data(restored: Restored, data: Data) -> None:
+    """Raise UserError for data that the model cannot be measured against; say where the images are of another kind."""
+    trained, given = restored.shape, data.shape
+    if given.bounded != trained.bounded:
+        kinds = ("images", "points") if trained.bounded else ("points", "images")
+        raise UserError(f"this model draws {kinds[0]}, and data={data.option} has {kinds[1]}")
+    if trained.source is not None:
+        check_companions(restored.model, data)
+        if given != trained:
+            raise UserError(
+                f"this model translates images of {_domains(trained)}, and data={data.option} has here {_domains(given)}"
+            )
+    elif given.dims != trained.dims:
+        print(
+            f"note: the model draws images of {dims(trained.dims)}, and data={data.option} has {dims(given.dims)} here: "
+            f"a part of the figures is that difference (data.channels={trained.channels} "
+            f"data.image_size={trained.size} takes it away)",
+            file=sys.stderr,
         )
 
 
-def _dims(domains: tuple[ImageShape | None, ImageShape]) -> str:
-    return " to ".join("x".join(map(str, shape.dims)) for shape in domains if shape is not None)
+def _domains(shape: ImageShape) -> str:
+    return " to ".join(dims(one.dims) for one in (shape.source, shape) if one is not None)
 
 
 def _measure(
@@ -114,37 +151,41 @@ def _measure(
 
 
 def of_folders(arguments: argparse.Namespace, settings: list[str]) -> None:
-    """Print and write the figures of a folder of generated images against one of real images."""
-    generated, real, *held_out = (
-        FolderImages(folder) for folder in filter(None, [*arguments.folders, arguments.held_out])
+    """Print and write the figures of a folder of generated images against one of real images, or a data set."""
+    if not isinstance(metrics_of(settings), FeatureMetrics | Several):
+        networks = ", ".join(NETWORKS)
+        raise UserError(f"images are measured by feature networks, metrics=NAME or [NAME,NAME] of {networks}")
+    generated, real, *others = (
+        Pictures.of(word, settings) for word in filter(None, [*arguments.folders, arguments.held_out])
     )
-    for images in (generated, real, *held_out):
-        if len(images) < FEWEST:
-            raise UserError(f"{images.folder} has {len(images)} images; figures need at least {FEWEST}")
+    changes = settings
     if arguments.samples is None:
-        settings = [*settings, f"metrics.samples={len(generated)}"]
-    metrics = _metrics(arguments.metrics or "inception", settings)
-    file = _writable(arguments.json or Path(f"{generated.folder.resolve().name}_{_label(metrics)}.json"))
-    metrics.check(Path())
-    evaluator = metrics.evaluator(real, _device(arguments.device), held_out[0] if held_out else None)
+        settings = [*settings, f"metrics.samples={len(generated.images)}"]
+    metrics = metrics_of(settings)
+    names = "_against_".join(_file_name(word) for word in arguments.folders)
+    file = _writable(arguments.json or Path(f"{_named(f'{names}_{label(metrics)}', changes)}.json"))
+    metrics.check(real.root or Path())
+    held_out = others[0].images if others else real.held_out
+    evaluator = metrics.evaluator(real.images, _device(arguments.device), held_out, real.root)
     assert isinstance(evaluator, FeatureEvaluator | SeveralEvaluators)
-    features = [part.of(generated) for part in evaluator.parts]
-    if generated.classes != real.classes:  # their numbers mean different things
+    features = [part.of(generated.images) for part in evaluator.parts]
+    if [*generated.classes] != [*real.classes]:  # their numbers mean different things
         for some in features:
             some.labels = some.first_labels = None
     evaluation = evaluator.judge(features)
+    protocol = {"data": real.title, **evaluation.protocol, "generated_digest": generated.images.digest}
     record = {
-        "generated": str(generated.folder),
-        "real": str(real.folder),
+        "generated": generated.title,
+        "real": real.title,
         "metrics": evaluation.values,
         "floor": evaluation.floor,
         "classes": evaluation.classes,
-        "protocol": {**evaluation.protocol, "generated_digest": generated.digest},
+        "protocol": protocol,
     }
     if arguments.pictures:
-        chosen = evaluator.parts[0].rows(generated)
+        chosen = evaluator.parts[0].rows(generated.images)
         record["nearest"], record["pictures"] = _draw(
-            evaluator.parts, features, file, lambda rows: _read(generated, chosen, rows)
+            evaluator.parts, features, file, lambda rows: _read(generated.images, chosen, rows)
         )
     _tell(record, file)
 
@@ -156,56 +197,12 @@ def _writable(path: Path) -> Path:
     return path
 
 
+def _file_name(word: str) -> str:
+    return Path(word).resolve().name if Path(word).is_dir() else word.replace(":", "-")
+
+
 def _device(name: str | None) -> torch.device:
     return device_of(name or ("cuda" if torch.cuda.is_available() else "cpu"))
-
-
-def _settings(group: str, settings: list[str], restored: Restored) -> DictConfig:
-    """A group's settings: another option than the checkpoint's with what was said of it, or its own, changed."""
-    own = [word for word in settings if override_key(word).partition(".")[0].partition("@")[0] == group]
-    if any(override_key(word) == group or "@" in word for word in own):
-        chosen: DictConfig = composed(own)[group]
-        return chosen
-    return changed(restored.settings(group), group, own)
-
-
-def _metrics(names: str | None, settings: list[str], restored: Restored | None = None) -> Metrics:
-    """The metrics of the networks `names`, else of the settings, else of the checkpoint."""
-    own = [word for word in settings if override_key(word).startswith("metrics")]
-    if names is None:
-        assert restored is not None
-        metrics = built(_settings("metrics", settings, restored))
-        if isinstance(metrics, NoMetrics):
-            raise UserError(
-                "this model was trained without evaluation: name networks, for example --metrics lenet"
-            )
-        return metrics  # type: ignore[return-value]
-    nodes = {name: composed([f"metrics={name}"]).metrics for name in names.split(",")}
-    for word in own:
-        key = override_key(word).removeprefix("metrics.")
-        takers = [name for name, node in nodes.items() if key in node] or list(nodes)  # the latter refuse it
-        if key == "weights" and len(takers) > 1:
-            raise UserError(
-                f"{word}: more than one of the networks {names} has weights; evaluate them one by one"
-            )
-        nodes |= {name: changed(nodes[name], "metrics", [word]) for name in takers}
-    parts = {name: built(node) for name, node in nodes.items()}
-    return Several(parts) if len(parts) > 1 else next(iter(parts.values()))  # type: ignore[return-value]
-
-
-def _root(settings: list[str], restored: Restored) -> Path:
-    """Where data lies: as told, else where training found it, else $GAN_DATA or `data`."""
-    own = [word for word in settings if override_key(word).startswith("paths")]
-    trained = restored.record["config"]["paths"]
-    if own or not Path(trained["data"]).is_dir():
-        return Path(composed(own).paths.data)
-    return Path(trained["data"])
-
-
-def _label(metrics: Metrics) -> str:
-    """A name for files: `lenet`, `inception+lenet`."""
-    parts = metrics.parts.values() if isinstance(metrics, Several) else [metrics]
-    return "+".join(type(part).__name__.lower().removesuffix("metrics") for part in parts)
 
 
 class _Watched:
@@ -223,7 +220,7 @@ class _Watched:
         self.samples.skip(count)
 
 
-def _read(images: FolderImages, chosen: Tensor, rows: Sequence[int]) -> dict[int, Tensor]:
+def _read(images: Images, chosen: Tensor, rows: Sequence[int]) -> dict[int, Tensor]:
     places = chosen[list(rows)].numpy()
     found = (torch.from_numpy(image) for piece in images.pieces(places) for image in piece)
     return dict(zip(rows, found, strict=True))

@@ -21,6 +21,8 @@ def table(record: Mapping[str, Any]) -> str:
     ]
     columns = [index for index in range(4) if index < 2 or any(line[index] for line in lines)]
     text = _aligned([header, *lines], columns)
+    if "generated" in record:
+        text = [f"{record['generated']}, against {record['real']}", *text]
     return "\n".join([*text, "", "protocol", *_aligned(list(_flat(protocol, "")), [0, 1], right=False)])
 
 

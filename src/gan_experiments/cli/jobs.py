@@ -261,15 +261,15 @@ def own_recipe(override: str) -> bool:
     return override_key(override).startswith("experiment/")
 
 
-def job_name(overrides: Sequence[str]) -> str:
+def job_name(overrides: Sequence[str], longest: int = MAX_NAME) -> str:
     """The folder name of a sweep's job: its overrides, sorted; a hash ends a name that is cut or changed."""
     typed = (one for one in overrides if override_key(one) not in NOT_IN_NAME and not own_recipe(one))
     full = ",".join(sorted(typed)) or "defaults"
     name = re.sub(r"[^\w.=,+~@-]", "_", full)
-    if name == full and len(name.encode()) <= MAX_NAME:
+    if name == full and len(name.encode()) <= longest:
         return name
     digest = hashlib.sha256(full.encode()).hexdigest()[:8]
-    return name.encode()[: MAX_NAME - 9].decode(errors="ignore") + "-" + digest
+    return name.encode()[: longest - 9].decode(errors="ignore") + "-" + digest
 
 
 # The name of OmegaConf 2.4; in 2.3 it was that of an older function.

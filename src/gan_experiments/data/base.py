@@ -115,6 +115,12 @@ class Data:
         return ImageShape(self.channels, self.image_size, classes=self.num_classes, source=self.source_shape)
 
     @property
+    def title(self) -> str:
+        """What records call it: `mnist`, or `folder cats` of files of the user's own in `.../cats`."""
+        path = getattr(self, "path", None)
+        return f"{self.option} {Path(path).name}" if path else self.option
+
+    @property
     def source_shape(self) -> ImageShape | None:
         """The shape of the images translated from, None for data of one domain."""
         return None

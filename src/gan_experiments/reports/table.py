@@ -17,6 +17,7 @@ from gan_experiments.reports.groups import Group, telling
 from gan_experiments.reports.text import cut, flatten, number
 from gan_experiments.runs import RunFolder
 
+NAMES = ("data",)  # parts of a protocol that another part, a digest, holds to
 OUTCOMES = ("mode_histogram", "non_finite", "ema")  # parts of a protocol that differ from run to run
 Choice = Literal["final", "best"]
 LATEX = {
@@ -186,7 +187,9 @@ def _rows(group: Group, measured: list[tuple[RunFolder, list[dict[str, Any]]]], 
     buckets: dict[tuple[int, str], list[dict[str, Any]]] = defaultdict(list)
     for run, rows in measured:
         row = rows[-1] if choice == "final" else _best(rows)
-        if run.status == "finished" or row["step"] >= (run.planned or math.inf):
+        if choice == "final" and row["step"] < run.step and run.status == "finished":
+            state = f"checkpoint at step {row['step']:,} of {run.step:,}"  # of gan-eval
+        elif run.status == "finished" or row["step"] >= (run.planned or math.inf):
             state = ""
         else:
             of = f" of {run.planned:,}" if run.planned else ""
@@ -235,7 +238,8 @@ def _protocol(evaluation: dict[str, Any]) -> dict[str, Any]:
 
 def protocol_key(evaluation: dict[str, Any]) -> str:
     """The same for evaluations that compare."""
-    return json.dumps(_protocol(evaluation), sort_keys=True)
+    kept = {key: value for key, value in _protocol(evaluation).items() if key not in NAMES}
+    return json.dumps(kept, sort_keys=True)
 
 
 def _name(made: list[Table]) -> None:

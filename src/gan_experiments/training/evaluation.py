@@ -153,8 +153,8 @@ def objective(metrics: Metrics, model: Model, values: Mapping[str, float]) -> fl
     return statistics.fmean(values.get(name, math.inf) for name in names)
 
 
-def record(evaluation: Evaluation, ema: float) -> dict[str, Any]:
+def record(evaluation: Evaluation, ema: float, data: Data) -> dict[str, Any]:
     """Figures, floor and protocol for a record; `ema` is the decay of the averaged weights, 0 for the last ones."""
-    protocol = {**evaluation.protocol, "ema": ema, "split": "train"}
+    protocol = {"data": data.title, **evaluation.protocol, "ema": ema, "split": "train"}
     row = {"metrics": evaluation.values, "floor": evaluation.floor, "protocol": protocol}
     return {**row, "classes": evaluation.classes} if evaluation.classes else row

@@ -266,7 +266,7 @@ class Run:
             "seconds": round(self._seconds(), 2),
         }
         ema = self.config.train.ema if self.engine.ema else 0
-        self.recorder.evaluation({**progress, **record(evaluation, ema)})
+        self.recorder.evaluation({**progress, **record(evaluation, ema, self.config.data)})
         now, before = (
             objective(self.config.metrics, self.model, values) for values in (evaluation.values, self.best)
         )
