@@ -72,6 +72,8 @@ def test_settings_are_shown_not_run(gan_train: Command, trainer: Any, tmp_path: 
     result = gan_train("--cfg", "job", "model=wgan_gp", "seed=3", "--package", "model.penalties")
     assert (result.code, trainer.calls) == (0, [])
     assert result.out.startswith("# @package model.penalties\ngp:\n  weight: 10")
+    last = result.out.splitlines()[-1]
+    assert last.startswith("# options: data=digits gpu=auto head@model.head=linear loss=wasserstein metrics=")
     assert not (tmp_path / "outputs").exists()
 
 

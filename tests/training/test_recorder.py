@@ -39,7 +39,7 @@ def test_clock(seconds: float, text: str) -> None:
 
 def recorded(folder: Path, start: int, last: int) -> None:
     """An attempt at a run from the step after `start` to `last`, with an evaluation at each."""
-    recorder = Recorder(folder, start, {"config": {"a": 1}, "choices": {}})
+    recorder = Recorder(folder, start, {"config": {"a": 1}, "choices": {}, "provenance": {}})
     for step in range(start + 1, last + 1):
         recorder.scalars(step, {"loss/generator": float(step)})
         recorder.evaluation({"step": step, "metrics": {"fd": float(step)}})

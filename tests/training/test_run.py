@@ -91,6 +91,7 @@ def test_summary_and_metrics(finished: Any) -> None:
     assert (summary["step"], summary["images_seen"]) == (4, 32)
     assert summary["metrics"] == {"fd": 2.0, "recall": 0.5}
     assert summary["best"] == {"step": 2, "fd": 1.0, "recall": 0.5}
+    assert summary["provenance"]["torch"] == torch.__version__
     rows = [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
     assert [row["step"] for row in rows] == [2, 4]
     assert rows[0]["protocol"]["extractor"] == "fake"
@@ -122,7 +123,7 @@ def test_tensorboard(finished: Any) -> None:
                 "time/images_per_second", "metric/fd", "separability/violation", "separability/gap"):  # fmt: skip
         assert [event.step for event in events.Scalars(tag)] == [2, 4], tag
     assert {"real", "samples/fixed_latents", "separability"} <= set(tags["images"])
-    assert "config/text_summary" in tags["tensors"]
+    assert {f"{name}/text_summary" for name in ("choices", "config", "provenance")} <= {*tags["tensors"]}
     plugins = events.summary_metadata
     assert "_hparams_/session_start_info" in plugins
     assert "_hparams_/session_end_info" in plugins

@@ -9,7 +9,7 @@ from hydra._internal.hydra import Hydra
 from hydra._internal.utils import get_args_parser
 from hydra.core.plugins import Plugins
 from hydra.core.utils import configure_log
-from hydra.types import HydraContext
+from hydra.types import HydraContext, RunMode
 
 from gan_experiments.cli import jobs
 from gan_experiments.cli.arguments import Arguments
@@ -23,12 +23,23 @@ def look(hydra: Hydra, config_name: str, arguments: Arguments) -> None:
     flags, overrides = arguments.flags, arguments.overrides
     if flags.cfg:
         hydra.show_cfg(config_name, overrides, flags.cfg, flags.package, flags.resolve)
+        print(f"# options: {options(hydra, config_name, overrides)}")
     elif flags.hydra_help:
         hydra.hydra_help(config_name, get_args_parser(), flags)
     elif flags.info:
         hydra.show_info(flags.info, config_name, overrides)
     else:
         hydra.shell_completion(config_name, overrides)
+
+
+def options(hydra: Hydra, config_name: str, overrides: list[str]) -> str:
+    """`data=mnist loss=hinge ...`: those that have no settings are not to be seen in a config."""
+    config = hydra.compose_config(config_name, overrides, RunMode.RUN, with_log_configuration=False)
+    choices = config.hydra.runtime.choices.items()
+    own = {
+        group: option for group, option in choices if option and not group.startswith(("hydra", "schema/"))
+    }
+    return " ".join(f"{group}={own[group]}" for group in sorted(own))
 
 
 def run(hydra: Hydra, plan: SinglePlan, job: jobs.Job) -> None:

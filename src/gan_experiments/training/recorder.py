@@ -77,9 +77,9 @@ class Recorder(NullRecorder):
         trim_evaluations(folder, start)
         self.writer = SummaryWriter(str(folder), purge_step=start + 1 if start else 0, flush_secs=15)
         self._hparams(record)
-        self.writer.add_text(
-            "config", f"```yaml\n{yaml.safe_dump(record['config'], sort_keys=False)}```", start
-        )
+        for name in ("choices", "config", "provenance"):
+            text = yaml.safe_dump(record[name], sort_keys=False)
+            self.writer.add_text(name, f"```yaml\n{text}```", start)
         self._began = time.monotonic()
         self._last = (start, self._began)
         self._bar = tqdm(initial=start, unit="step", disable=not sys.stderr.isatty(), leave=False)

@@ -22,6 +22,7 @@ from gan_experiments.training.checkpoints import Checkpoints, NoCheckpoints
 from gan_experiments.training.engine import Engine
 from gan_experiments.training.evaluation import Evaluations, objective, record
 from gan_experiments.training.pictures import NoPictures, Pictures
+from gan_experiments.training.provenance import provenance
 from gan_experiments.training.recorder import NullRecorder, Recorder
 from gan_experiments.training.restore import describe, shape_of
 from gan_experiments.training.rewind import EVALUATION, PICTURES
@@ -40,9 +41,9 @@ class Run:
     def __init__(self, config: Config, folder: Path, record: dict[str, Any]) -> None:
         self.config = config
         self.folder = folder
-        self.record = record
         self.device = config.gpu.resolve(parallel.rank())
         config.gpu.prepare(self.device)
+        self.record = {**record, "provenance": provenance(config.gpu, self.device)}
         root = Path(config.paths.data)
         self.real = config.data.load("train", root)
         torch.manual_seed(config.seed)
@@ -309,4 +310,5 @@ class Run:
             "metrics": self.metrics,
             "best": self.best,
             "folder": str(self.folder),
+            "provenance": self.record["provenance"],
         }
