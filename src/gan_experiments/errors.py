@@ -24,13 +24,6 @@ def did_you_mean(word: str, options: Iterable[str]) -> str:
     return f"\n  Did you mean '{near[0]}'?" if near else ""
 
 
-def plain(text: str) -> str:
-    """`text` without what steers a terminal or turns lines around: such characters stand as \\x1b."""
-    if text.isprintable():
-        return text
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
-
-
 class RunError(Exception):
     """A run that cannot go on through no mistake of configuration (a non-finite loss, a full disk).
 

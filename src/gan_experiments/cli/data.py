@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 
 from gan_experiments.cli.catalogue import Catalogue
 from gan_experiments.cli.command import Parser, command
-from gan_experiments.errors import RunError, UserError, did_you_mean, plain
+from gan_experiments.errors import RunError, UserError, did_you_mean
+from gan_experiments.plain import plain
 
 if TYPE_CHECKING:
     from gan_experiments.data import Data

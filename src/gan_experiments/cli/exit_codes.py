@@ -6,7 +6,7 @@ import os
 import sys
 from collections.abc import Callable
 
-from gan_experiments.errors import plain
+from gan_experiments.plain import plain
 
 # Besides 0, 1 (a failed run) and 2 (a user's mistake): 128 plus the signal's number, as shells have it.
 INTERRUPTED, TERMINATED, BROKEN_PIPE = 130, 143, 141

@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from gan_experiments.cli.command import Parser, command
-from gan_experiments.errors import UserError, plain
+from gan_experiments.errors import UserError
+from gan_experiments.plain import plain
 from gan_experiments.runs import RunFolder, runs_below
 from gan_experiments.writing import writing
 

@@ -11,7 +11,8 @@ from pathlib import Path
 
 from gan_experiments import parallel
 from gan_experiments.data import files
-from gan_experiments.errors import UserError, plain
+from gan_experiments.errors import UserError
+from gan_experiments.plain import plain
 
 log = logging.getLogger(__name__)
 

@@ -7,7 +7,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from gan_experiments.errors import plain
+from gan_experiments.plain import plain
 from gan_experiments.reports.text import cut, flatten
 from gan_experiments.runs import RunFolder
 

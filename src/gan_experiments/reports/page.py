@@ -13,7 +13,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
 
 from gan_experiments import __version__
-from gan_experiments.errors import plain
+from gan_experiments.plain import plain
 from gan_experiments.reports import events, pictures
 from gan_experiments.reports.budget import Pool, pools
 from gan_experiments.reports.figures import direction

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from gan_experiments.errors import plain
+from gan_experiments.plain import plain
 from gan_experiments.reports.figures import Estimate, direction, error_of, is_reported, leaders
 from gan_experiments.reports.groups import Group, telling
 from gan_experiments.reports.text import cut, flatten, number

@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
-from gan_experiments.errors import plain
+from gan_experiments.plain import plain
 
 
 def cut(text: str, length: int = 60) -> str:

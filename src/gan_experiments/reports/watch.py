@@ -8,7 +8,8 @@ from collections.abc import Sequence
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
-from gan_experiments.errors import UserError, plain, refusal
+from gan_experiments.errors import UserError, refusal
+from gan_experiments.plain import plain
 from gan_experiments.reports import grouped, tables
 from gan_experiments.reports.page import page
 from gan_experiments.runs import EVALUATIONS, RECORD, runs_below

@@ -17,8 +17,9 @@ from gan_experiments.components import find
 from gan_experiments.config import Config
 from gan_experiments.data import Data, ImageSet
 from gan_experiments.data.transforms import Pixels
-from gan_experiments.errors import UserError, did_you_mean, plain
+from gan_experiments.errors import UserError, did_you_mean
 from gan_experiments.models import Feed, LatentModel, Model
+from gan_experiments.plain import plain
 from gan_experiments.runs import EXPORTED
 from gan_experiments.training import checkpoint
 from gan_experiments.training.device import Gpu
