@@ -1,4 +1,5 @@
 import gzip
+import hashlib
 import subprocess
 import sys
 from collections.abc import Callable
@@ -221,3 +222,26 @@ def test_mistakes_are_one_short_message(gan_data: Command, words: list[str], mes
     assert message in err
     assert "Traceback" not in out + err
     assert len(err.splitlines()) <= 4
+
+
+def test_weights_are_looked_after_as_data_is(
+    gan_data: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path / "hub"))
+    place = tmp_path / "hub" / "hub" / "checkpoints" / "vgg16-397923af.pth"
+    code, _, err = gan_data("check", "vgg16")
+    assert code == 1
+    assert (
+        err
+        == f"gan-data: error: the weights of vgg16 are not here: expected at {place}; gan-data fetch vgg16\n"
+    )
+    assert f"not here: expected at {place}" in gan_data("list")[1]
+    place.parent.mkdir(parents=True)
+    place.write_bytes(b"mine")
+    code, _, err = gan_data("check", "vgg16")
+    assert code == 2
+    assert "its sha256 begins with" in err
+    digest = hashlib.sha256(b"mine").hexdigest()[:8]
+    for command in ("check", "fetch"):
+        code, out, _ = gan_data(command, "vgg16", f"sha256={digest}")
+        assert (code, out) == (0, f"vgg16 is here: {place} (sha256 {digest})\n")

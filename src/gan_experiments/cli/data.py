@@ -16,8 +16,14 @@ from gan_experiments.plain import plain
 if TYPE_CHECKING:
     from gan_experiments.data import Data
     from gan_experiments.data.transforms import Pixels
+    from gan_experiments.metrics.weights import WeightedMetrics
 
 PROGRAM = "gan-data"
+WEIGHTS = (
+    "inception",
+    "vgg16",
+    "dinov2",
+)  # feature networks, as in metrics=NAME, whose weights are downloaded
 
 
 def main() -> int:
@@ -41,6 +47,8 @@ def _main() -> None:
     if arguments.command == "export":
         return _export(arguments.name, settings, arguments.root, arguments.folder)
     actions = {"fetch": _fetch, "check": _check, "prepare": _prepare}
+    if arguments.name in WEIGHTS and arguments.command in ("fetch", "check"):
+        return _weights(arguments.name, settings, download=arguments.command == "fetch")
     actions[arguments.command](arguments.name, settings, arguments.root)
 
 
@@ -55,7 +63,11 @@ def _parser() -> tuple[Parser, list[str]]:
         help="the folder of the data ($GAN_DATA, else ./data)",
     )
     one = Parser(add_help=False, parents=[root])
-    one.add_argument("name", metavar="NAME", help="a data set, as in data=NAME")
+    one.add_argument(
+        "name",
+        metavar="NAME",
+        help=f"a data set, as in data=NAME; to fetch and check also weights: {', '.join(WEIGHTS)}",
+    )
     several = Parser(add_help=False)
     several.add_argument(
         "settings", nargs="*", metavar="key=value", help="its settings: image_size=64, path=my/images"
@@ -78,6 +90,11 @@ def _list(root: Path) -> None:
     width = max(map(len, options))
     for name, description in options.items():
         print(f"{name:{width}}  {description}\n{'':{width}}  {_state(_kind(name), root)}")
+    for name, description in Catalogue.of("train", []).groups["metrics"].items():
+        if name in WEIGHTS:
+            place = _metrics(name, []).place
+            state = f"here: {place}" if place.is_file() else f"not here: expected at {place}"
+            print(f"{name:{width}}  metrics: {description}\n{'':{width}}  {state}")
 
 
 def _state(kind: type[Data], root: Path) -> str:
@@ -94,6 +111,25 @@ def _fetch(name: str, settings: list[str], root: Path) -> None:
     kind = _kind(name)
     kind.fetch(root)
     print(f"{name} is here" if kind.remotes else f"{name} has nothing to download")
+
+
+def _weights(name: str, settings: list[str], download: bool) -> None:
+    """The file of a feature network's weights, verified by its checksum, and downloaded where that is asked for."""
+    metrics = _metrics(name, settings)
+    if not download and not metrics.place.is_file():
+        raise RunError(
+            f"the weights of {name} are not here: expected at {metrics.place}; gan-data fetch {name}"
+        )
+    place, digest = metrics.find()
+    print(f"{name} is here: {place} (sha256 {digest[:8]})")
+
+
+def _metrics(name: str, settings: list[str]) -> WeightedMetrics:
+    from gan_experiments.cli.composing import built, composed
+
+    config = composed([f"metrics={name}", *(f"metrics.{setting}" for setting in settings)])
+    metrics: WeightedMetrics = built(config.metrics)  # type: ignore[assignment]
+    return metrics
 
 
 def _check(name: str, settings: list[str], root: Path) -> None:

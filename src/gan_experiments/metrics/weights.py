@@ -29,12 +29,17 @@ class Weights:
     sha256: str
     file: str | None = None
 
+    @property
+    def place(self) -> Path:
+        """Where the file is, or is put."""
+        return Path(self.file).expanduser() if self.file else _hub() / self.name
+
     def find(self) -> tuple[Path, str]:
         """The file, downloaded where it is missing and nobody named one, and its whole sha256.
 
         Raises UserError, saying what to do, when it cannot be had or is another file.
         """
-        place = Path(self.file).expanduser() if self.file else _hub() / self.name
+        place = self.place
         if not place.is_file():
             if self.file:
                 raise UserError(f"metrics.weights: there is no file {place}.{self._ways_out()}")
@@ -95,9 +100,18 @@ class WeightedMetrics(FeatureMetrics):
         """The file as its authors publish it."""
         raise NotImplementedError
 
+    @property
+    def _file(self) -> Weights:
+        return replace(self.published, file=self.weights, sha256=self.sha256)
+
+    @property
+    def place(self) -> Path:
+        """Where the file is, or is put."""
+        return self._file.place
+
     def find(self) -> tuple[Path, str]:
         """The file and its sha256; raises UserError, saying what to do, where there is none."""
-        return replace(self.published, file=self.weights, sha256=self.sha256).find()
+        return self._file.find()
 
     def check(self, paths_data: Path) -> None:
         self.find()
