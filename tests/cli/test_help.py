@@ -62,6 +62,14 @@ def test_completion_without_torch(line: str, completions: set[str], shell: Calla
     assert set(result.stdout.split()) == completions
 
 
+def test_a_typo_is_answered_without_torch(shell: Callable[..., Any]) -> None:
+    script = WITHOUT_TORCH + "assert (code, 'torch' in sys.modules) == (2, False)"
+    for typo in ("modl=san", "model=sann"):
+        result = shell(f'{sys.executable} -c "{script}" {typo}')
+        assert result.returncode == 0, result.stderr
+        assert "Did you mean 'model'?" in result.stderr or "Did you mean 'san'?" in result.stderr
+
+
 def test_version(gan_train: Command) -> None:
     result = gan_train("--version")
     assert result.code == 0

@@ -15,6 +15,7 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 
 from gan_experiments.cli import resume
 from gan_experiments.cli.catalogue import PLACES, Catalogue, override_key
+from gan_experiments.cli.messages import unknown_setting
 from gan_experiments.errors import UserError, did_you_mean
 
 NO_SETTING = "'{}' is no setting; settings are written key=value"
@@ -58,6 +59,8 @@ def parse(argv: list[str], catalogue: Catalogue) -> Arguments:
     if not flags.shell_completion:
         for override in overrides:
             _check_form(override, catalogue)
+            if flags.config_name is None:
+                _check_known(override, catalogue)
         _check_groups_once(overrides, catalogue)
         overrides = expanded(resume.continued(overrides, flags, catalogue), catalogue)
     return Arguments(flags, overrides)
@@ -173,6 +176,16 @@ def _check_form(override: str, catalogue: Catalogue) -> None:
     if override in names:
         raise UserError(f"{override} has no value: write {override}=VALUE")
     raise UserError(NO_SETTING.format(override) + did_you_mean(override, names))
+
+
+def _check_known(override: str, catalogue: Catalogue) -> None:
+    """Refuse, before composing imports torch, a misspelt part of the settings."""
+    place = re.match(r"(\w+)[.=]", override)
+    names = [*catalogue.groups, *(setting.name for setting in catalogue.keys)]
+    known = {re.split(r"[./]", name)[0] for name in names}
+    deeper = {name.rpartition(".")[2] for name in names}  # of which there is more to say
+    if place and place[1] not in known | deeper | {"hydra"} and did_you_mean(place[1], known):
+        raise UserError(unknown_setting("", place[1], known))
 
 
 def _is_part(group: str, catalogue: Catalogue) -> bool:

@@ -44,6 +44,10 @@ def explain(error: BaseException, catalogue: Catalogue) -> str | None:
     if isinstance(error, MissingConfigException):
         return _missing_config(error, catalogue)
     if isinstance(error, OverrideParseException):
+        key, _, value = error.override.partition("=")
+        if foreign := sorted({letter for letter in value if not letter.isascii()}):
+            letters = ", ".join(foreign)
+            return f"cannot read '{error.override}'; a value with {letters} stands in quotes: '{key}=\"{value}\"'"
         return (
             f"cannot read '{error.override}'; a value with spaces, commas, quotes or brackets stands in quotes:"
             " 'key=\"value\"'"

@@ -106,7 +106,24 @@ def check(config: Config) -> None:
         raise UserError(
             f"train.batch_size={config.train.batch_size} cannot be divided by gpu.devices={config.gpu.devices}"
         )
-    config.metrics.check(Path(config.paths.data))
+    _check_files(config, Path(config.paths.data))
+
+
+def _check_files(config: Config, root: Path) -> None:
+    """Refuse missing images of the user's own before weights are fetched; say both where those cannot be had either."""
+    own = getattr(config.data, "path", None)
+    if own and not Path(own).expanduser().exists():
+        config.data.load("train", root)
+    try:
+        config.metrics.check(root)
+    except UserError as error:
+        missing = [remote.name for remote in config.data.missing(root)]
+        if not missing:
+            raise
+        place = root / config.data.folders[0]
+        raise UserError(
+            f"{error}\nThe data is not here either: expected in {place}: {', '.join(missing)}"
+        ) from error
 
 
 def _on_ranks(
