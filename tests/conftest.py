@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -27,6 +28,15 @@ def _caches(tmp_path_factory: pytest.TempPathFactory) -> None:
     """Locks and caches are not those of the user who runs the tests; downloaded weights are."""
     os.environ.setdefault("TORCH_HOME", str(Path(torch.hub.get_dir()).parent))
     os.environ["XDG_CACHE_HOME"] = str(tmp_path_factory.mktemp("cache"))
+
+
+@pytest.fixture(autouse=True)
+def _no_closed_logs() -> None:
+    """What an earlier test logged to, and pytest has closed, is no place for this one's messages."""
+    root = logging.getLogger()
+    root.handlers = [
+        one for one in root.handlers if not getattr(getattr(one, "stream", None), "closed", False)
+    ]
 
 
 @pytest.fixture(scope="session")

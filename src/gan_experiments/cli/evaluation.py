@@ -17,7 +17,7 @@ from gan_experiments.cli.catalogue import override_key
 from gan_experiments.cli.eval import NETWORKS
 from gan_experiments.cli.figures import table
 from gan_experiments.cli.jobs import job_name
-from gan_experiments.cli.measures import Pictures, data_of, dims, label, metrics_of, root_of
+from gan_experiments.cli.measures import Pictures, data_of, dims, group_of, label, metrics_of, root_of
 from gan_experiments.data import Data, files
 from gan_experiments.errors import UserError
 from gan_experiments.metrics import Evaluation, FeatureMetrics, Images, Several, memorised
@@ -96,8 +96,8 @@ def of_checkpoint(path: Path, arguments: argparse.Namespace, settings: list[str]
 
 
 def _named(stem: str, settings: list[str]) -> str:
-    """A file's name that says which settings were changed, besides the networks: they measure another thing."""
-    others = [one for one in settings if override_key(one) != "metrics"]
+    """A file's name that says which settings were changed, besides networks and places: they measure another thing."""
+    others = [one for one in settings if override_key(one) != "metrics" and group_of(one) != "paths"]
     return f"{stem},{job_name(others, LONGEST)}" if others else stem
 
 
