@@ -99,7 +99,7 @@ def load(
         raise UserError(f"{path} is not a checkpoint of gan-train, or is damaged") from error
     if not isinstance(state, dict) or "format" not in state:
         raise UserError(f"{path} is not a checkpoint of gan-train")
-    if state["format"] != FORMAT:
+    if not isinstance(state["format"], int) or state["format"] != FORMAT:  # a tensor has no one answer
         raise UserError(
             f"{path} has checkpoint format {state['format']!s:.20}; "
             f"this version of gan-experiments reads format {FORMAT}"
