@@ -26,6 +26,14 @@ def state(folder: Path) -> dict[str, Any]:
     return {key: loaded[key] for key in ("engine", "loader", "rng")}
 
 
+def resumed(compose: Any, settings: list[str], folder: Path) -> Run:
+    """The run that goes on from the folder's last checkpoint."""
+    torch.manual_seed(12345)  # what another process would have
+    config, record = compose(*settings)
+    config.resume = str(folder / "checkpoints" / "last.pt")
+    return Run(config, folder, record)
+
+
 @pytest.mark.processors
 @pytest.mark.parametrize("model", [*tiny.MODELS, *tiny.TRANSLATORS])
 def test_half_and_half_are_the_whole(model: str, compose: Any, tmp_path: Path) -> None:
@@ -46,10 +54,7 @@ def test_half_and_half_are_the_whole(model: str, compose: Any, tmp_path: Path) -
     parts = tmp_path / "parts" / "checkpoints"
     parts.mkdir(parents=True)
     shutil.copy(tmp_path / "whole" / "checkpoints" / f"step_{half:08d}.pt", parts / "last.pt")
-    torch.manual_seed(12345)  # what another process would have
-    config, record = compose(*settings)
-    config.resume = str(parts / "last.pt")
-    Run(config, tmp_path / "parts", record).train()
+    resumed(compose, settings, tmp_path / "parts").train()
 
     whole = state(tmp_path / "whole")
     assert same(whole, state(tmp_path / "parts"))
@@ -69,9 +74,7 @@ def test_a_stopped_run_resumes_to_the_bit(compose: Any, tmp_path: Path) -> None:
     stop_at(run, 3)
     with pytest.raises(Interrupted):
         run.train()
-    config, record = compose(*settings)
-    config.resume = str(tmp_path / "parts" / "checkpoints" / "last.pt")
-    run = Run(config, tmp_path / "parts", record)
+    run = resumed(compose, settings, tmp_path / "parts")
     assert run.engine.step == 3
     run.train()
     assert same(state(tmp_path / "whole"), state(tmp_path / "parts"))
@@ -113,9 +116,7 @@ run.train()
 """
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
     assert done.returncode == -9, done.stderr
-    config, record = compose(*settings)
-    config.resume = str(tmp_path / "parts" / "checkpoints" / "last.pt")
-    run = Run(config, tmp_path / "parts", record)
+    run = resumed(compose, settings, tmp_path / "parts")
     assert run.engine.step == 4
     run.train()
     assert same(state(tmp_path / "whole"), state(tmp_path / "parts"))

@@ -10,11 +10,8 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
-from test_resume import same, state, stop_at
 
 import tiny
-from gan_experiments.errors import Interrupted
-from gan_experiments.training import checkpoint
 from gan_experiments.training.restore import Restored
 from gan_experiments.training.run import Run
 
@@ -47,27 +44,6 @@ def settings(model: str, domains: Path, *overrides: str) -> list[str]:
         *pool,
         *overrides,
     ]
-
-
-@pytest.mark.processors
-@pytest.mark.parametrize("model", tiny.TRANSLATORS)
-def test_half_and_half_are_the_whole(model: str, compose: Any, domains: Path, tmp_path: Path) -> None:
-    chosen = settings(model, domains, "train.steps=8", "train.checkpoint_every=4")
-    config, record = compose(*chosen)
-    Run(config, tmp_path / "whole", record).train()
-    config, record = compose(*chosen)
-    run = Run(config, tmp_path / "parts", record)
-    stop_at(run, 4)
-    with pytest.raises(Interrupted):
-        run.train()
-    torch.manual_seed(12345)
-    config, record = compose(*chosen)
-    config.resume = str(tmp_path / "parts" / "checkpoints" / "last.pt")
-    Run(config, tmp_path / "parts", record).train()
-    assert same(state(tmp_path / "whole"), state(tmp_path / "parts"))
-    if model == "cyclegan":
-        pools = checkpoint.load(tmp_path / "parts" / "checkpoints" / "last.pt")["engine"]["model"]["pools"]
-        assert {name: pool["count"] for name, pool in pools.items()} == {"a": 3, "b": 3}
 
 
 @pytest.mark.parametrize("model", tiny.TRANSLATORS)

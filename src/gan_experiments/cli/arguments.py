@@ -105,18 +105,18 @@ def to_parts(overrides: list[str], parts: Mapping[str, Collection[str]]) -> list
 
     Raises UserError for weights that more than one could take.
     """
-    found = []
+    result = []
     for override in overrides:
         group, _, key = override_key(override).partition(".")
         if group != "metrics" or not key or key.startswith("parts."):
-            found.append(override)
+            result.append(override)
             continue
         takers = [name for name, keys in parts.items() if key in keys] or list(parts)  # the latter refuse it
         if key == "weights" and len(takers) > 1:
             each = " ".join(f"metrics.parts.{name}.weights=FILE" for name in takers)
             raise UserError(f"{override}: more than one of these networks has weights; write {each}")
-        found += [override.replace("metrics.", f"metrics.parts.{name}.", 1) for name in takers]
-    return found
+        result += [override.replace("metrics.", f"metrics.parts.{name}.", 1) for name in takers]
+    return result
 
 
 def _is_text(word: str) -> bool:

@@ -23,6 +23,11 @@ def override_key(override: str) -> str:
     return override.lstrip("+~").partition("=")[0]
 
 
+def group_of(override: str) -> str:
+    """`metrics` for `metrics.samples=9` and `+metrics@metrics.parts.lenet=lenet`."""
+    return override_key(override).partition(".")[0].partition("@")[0]
+
+
 @dataclass(frozen=True)
 class Setting:
     """One key of a YAML file with the comment that stands behind it."""

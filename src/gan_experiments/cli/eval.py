@@ -7,7 +7,7 @@ import re
 import sys
 from pathlib import Path
 
-from gan_experiments.cli.catalogue import Catalogue, override_key
+from gan_experiments.cli.catalogue import Catalogue, group_of
 from gan_experiments.cli.command import Parser, command
 from gan_experiments.errors import UserError, did_you_mean
 from gan_experiments.runs import locate, runs_below
@@ -106,13 +106,13 @@ def checkpoints(place: Path, which: str) -> list[Path]:
     """
     if not place.is_dir() or (place / "checkpoints").is_dir():
         return [locate(place, which)]
-    found = []
+    files = []
     for run in runs_below(place):
         try:
-            found.append(locate(run.path, which))
+            files.append(locate(run.path, which))
         except UserError as error:
             print(f"left out: {error}", file=sys.stderr)
-    return found or [locate(place, which)]
+    return files or [locate(place, which)]
 
 
 def check(arguments: argparse.Namespace, runs: list[str], settings: list[str]) -> None:
@@ -120,7 +120,7 @@ def check(arguments: argparse.Namespace, runs: list[str], settings: list[str]) -
     for setting in settings:
         if "=" not in setting or setting.startswith("-"):
             raise UserError(f"'{setting}' is no setting; settings are written key=value")
-        if override_key(setting).partition(".")[0].partition("@")[0] not in GROUPS:
+        if group_of(setting) not in GROUPS:
             raise UserError(f"{setting}: gan-eval has settings of {', '.join(GROUPS)} only")
         if re.fullmatch(r"metrics=\w+(,\w+)+", setting):
             key, _, names = setting.partition("=")

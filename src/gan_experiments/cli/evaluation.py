@@ -13,11 +13,11 @@ from torch import Tensor
 from tqdm import tqdm
 
 from gan_experiments.api import load
-from gan_experiments.cli.catalogue import override_key
+from gan_experiments.cli.catalogue import group_of, override_key
 from gan_experiments.cli.eval import NETWORKS
 from gan_experiments.cli.figures import table
 from gan_experiments.cli.jobs import job_name
-from gan_experiments.cli.measures import Pictures, data_of, dims, group_of, label, metrics_of, root_of
+from gan_experiments.cli.measures import Pictures, data_of, dims, label, metrics_of, root_of
 from gan_experiments.data import Data, files
 from gan_experiments.errors import UserError
 from gan_experiments.metrics import Evaluation, FeatureMetrics, Images, Several, memorised

@@ -9,7 +9,7 @@ from pathlib import Path
 from omegaconf import DictConfig
 
 from gan_experiments.cli.arguments import to_parts
-from gan_experiments.cli.catalogue import override_key
+from gan_experiments.cli.catalogue import group_of, override_key
 from gan_experiments.cli.composing import built, changed, composed
 from gan_experiments.data import Data
 from gan_experiments.errors import UserError
@@ -17,11 +17,6 @@ from gan_experiments.metrics import Images, Metrics, NoMetrics, Several
 from gan_experiments.metrics.folder import FolderImages
 from gan_experiments.metrics.scores import FEWEST
 from gan_experiments.training.restore import Restored
-
-
-def group_of(override: str) -> str:
-    """`metrics` for `metrics.samples=9` and `+metrics@metrics.parts.lenet=lenet`."""
-    return override_key(override).partition(".")[0].partition("@")[0]
 
 
 def data_of(settings: list[str], restored: Restored) -> Data:
