@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from typing import TypeVar
 
@@ -22,6 +23,11 @@ def world_size() -> int:
 
 def rank() -> int:
     return dist.get_rank() if initialized() else 0
+
+
+def local_rank() -> int:
+    """This rank's place among those of its machine, as the launcher says it."""
+    return int(os.environ.get("LOCAL_RANK", "0")) if initialized() else 0
 
 
 def all_sum(value: Tensor) -> Tensor:

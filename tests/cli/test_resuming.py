@@ -132,6 +132,15 @@ def test_auto_looks_only_among_runs_of_the_same_model_and_data(gan_train: Comman
     assert trainer.config.resume is None
 
 
+def test_auto_looks_in_the_folder_that_is_named(gan_train: Command, trainer: Any, tmp_path: Path) -> None:
+    words = ["resume=auto", "seed=1", f"hydra.run.dir={shown(tmp_path / 'mine')}"]
+    gan_train(*words)
+    assert (trainer.folder, trainer.config.resume) == (tmp_path / "mine", None)
+    set_status(trainer.folder, "interrupted")
+    gan_train(*words)
+    assert trainer.config.resume == str(tmp_path / "mine" / "checkpoints" / "last.pt")
+
+
 def test_sweep_job_can_be_continued_by_itself(gan_train: Command, trainer: Any) -> None:
     gan_train("-m", "seed=3", "sweep=first")
     folder = trainer.folder

@@ -12,8 +12,10 @@ from contextlib import contextmanager
 from types import FrameType
 from typing import TYPE_CHECKING, Any
 
+from gan_experiments import launchers
 from gan_experiments.cli.catalogue import Catalogue
 from gan_experiments.cli.exit_codes import INTERRUPTED, TERMINATED, ending, say_error
+from gan_experiments.errors import UserError
 
 if TYPE_CHECKING:
     from gan_experiments.cli.arguments import Arguments
@@ -25,11 +27,24 @@ def run(task: Task, name: str, check: Callable[[Any], None], argv: Sequence[str]
     """Run `task` under the primary config `conf/<name>.yaml`, as the command `gan-<name>`.
 
     `check` raises UserError for a config (typed, built) whose run could only fail. argv: None for the process's own.
-    Returns the exit code: 0, 2 for a user's mistake, 1 for a failed run, 130 or 143 when interrupted.
+    Returns the exit code: 0, 2 for a user's mistake, 1 for a failed run, 130 or 143 when interrupted. Of the ranks that
+    torchrun or srun have started, the first runs the command, and the others take part in its runs.
     """
     words = list(sys.argv[1:] if argv is None else argv)
     catalogue = Catalogue.of(name, words)
-    return ending(catalogue.program, lambda: _run(task, catalogue, check, words))
+
+    def command() -> int:
+        return ending(catalogue.program, lambda: _run(task, catalogue, check, words))
+
+    try:
+        if launchers.world_size() == 1:
+            return command()
+        from gan_experiments.training.ranks import together
+
+        return together(command)
+    except UserError as error:
+        say_error(catalogue.program, str(error))
+        return 2
 
 
 def _run(task: Task, catalogue: Catalogue, check: Callable[[Any], None], argv: list[str]) -> int:

@@ -58,7 +58,7 @@ def continued(given: list[str], flags: argparse.Namespace, catalogue: Catalogue)
 def located(config: DictConfig) -> tuple[Path | None, Path | None, str | None]:
     """What composed settings resume: the checkpoint, the run's folder if it lies in one, and what to tell.
 
-    `resume=auto` takes the newest unfinished run with the same overrides, or none.
+    `resume=auto` takes the newest unfinished run with the same overrides, in hydra.run.dir where that is named, or none.
     """
     checkpoint = None if config.get("resume") is None else Path(config.resume)
     if config.get("resume") == AUTO:
@@ -198,7 +198,9 @@ def _checkpoint(path: Path) -> Path:
 def _newest_unfinished(config: DictConfig) -> Path | None:
     choices = config.hydra.runtime.choices
     mine = _same(list(config.hydra.overrides.task))
-    runs = Path(config.paths.outputs).glob(f"{choices.model}-{choices.data}/*/")
+    named = any(override_key(one) == "hydra.run.dir" for one in config.hydra.overrides.hydra)
+    usual = Path(config.paths.outputs).glob(f"{choices.model}-{choices.data}/*/")
+    runs = [Path(config.hydra.run.dir)] if named else usual
     for run in sorted(runs, key=_last_active, reverse=True):
         unfinished = (run / LAST).is_file() and RunFolder(run).summary.get("status") != "finished"
         if unfinished and run_of(run / LAST) is not None and _same(overrides(run)) == mine:

@@ -10,6 +10,7 @@ from enum import Enum
 import torch
 from omegaconf import MISSING
 
+from gan_experiments import launchers
 from gan_experiments.errors import UserError
 from gan_experiments.networks import Network
 from gan_experiments.training.allocator import keep_memory
@@ -34,7 +35,8 @@ class Gpu:
     """Device, precision and number of ranks.
 
     device: `auto` takes CUDA, then MPS, then the CPU. precision: bf16 runs the networks under autocast; weights,
-    optimiser state, scores, losses and penalties stay float32. devices: data-parallel ranks on this machine.
+    optimiser state, scores, losses and penalties stay float32. devices: data-parallel ranks to start on this machine,
+    where no launcher (torchrun, srun) does.
     compile: torch.compile the networks. channels_last: memory format of images and convolutions.
     """
 
@@ -48,15 +50,18 @@ class Gpu:
         if self.devices < 1:
             raise UserError(f"gpu.devices must be at least 1, not {self.devices}")
 
-    def resolve(self, rank: int = 0) -> torch.device:
-        """The torch device of a rank; raises UserError where the machine has none such."""
-        kind = self.device
+    def resolve(self, local_rank: int = 0) -> torch.device:
+        """The torch device of a machine's rank; raises UserError where the machine has none such.
+
+        A launcher may show every rank a GPU of its own: that is the first one of each.
+        """
+        kind, alone = self.device, self.devices == launchers.world_size() == 1
         if kind is Kind.auto:
             kind = (
                 Kind.cuda
                 if torch.cuda.is_available()
                 else Kind.mps
-                if torch.backends.mps.is_available() and self.devices == 1
+                if torch.backends.mps.is_available() and alone
                 else Kind.cpu
             )
         if kind is Kind.cuda:
@@ -66,7 +71,7 @@ class Gpu:
                 )
             if self.devices > torch.cuda.device_count():
                 raise UserError(f"gpu.devices={self.devices}: this machine has {torch.cuda.device_count()}")
-            return torch.device("cuda", rank)
+            return torch.device("cuda", local_rank % torch.cuda.device_count())
         if kind is Kind.mps and not torch.backends.mps.is_available():
             raise UserError("gpu.device=mps: this machine has no MPS device; gpu=cpu runs without")
         return torch.device(kind.value)

@@ -41,7 +41,7 @@ class Run:
     def __init__(self, config: Config, folder: Path, record: dict[str, Any]) -> None:
         self.config = config
         self.folder = folder
-        self.device = config.gpu.resolve(parallel.rank())
+        self.device = config.gpu.resolve(parallel.local_rank())
         config.gpu.prepare(self.device)
         self.record = {**record, "provenance": provenance(config.gpu, self.device)}
         root = Path(config.paths.data)
