@@ -83,25 +83,22 @@ def test_every_network_trains(model: str, network: str, gan_train: Any) -> None:
     finished(gan_train(f"model={told}", f"network={network}", "data.image_size=16", *norm))
 
 
-@pytest.mark.parametrize("loss", [name for name in options("loss") if name != "none"])
-def test_every_loss_trains(loss: str, gan_train: Any) -> None:
-    finished(gan_train("model=gan", f"loss={loss}"))
+def together(*groups: str) -> list[tuple[str, ...]]:
+    """Every option of every group in as few tuples as the largest group has options."""
+    listed = [[name for name in options(group) if name != "none"] for group in groups]
+    return [tuple(names[row % len(names)] for names in listed) for row in range(max(map(len, listed)))]
 
 
-@pytest.mark.parametrize("penalty", options("penalty"))
-def test_every_penalty_trains(penalty: str, gan_train: Any) -> None:
-    finished(gan_train("model=gan", f"+penalty@model.penalties.{penalty}={penalty}"))
+@pytest.mark.parametrize(("optim", "loss", "penalty"), together("optim", "loss", "penalty"))
+def test_every_optimiser_loss_and_penalty_trains(optim: str, loss: str, penalty: str, gan_train: Any) -> None:
+    adversary = [f"loss={loss}", f"+penalty@model.penalties.{penalty}={penalty}"]
+    finished(gan_train("model=gan", *adversary, f"optim={optim}", "optim.lr=1e-4", "optim.schedule=linear"))
 
 
 @pytest.mark.parametrize("head", options("head"))
 def test_every_head_trains(head: str, gan_train: Any) -> None:
     model = "dcgan" if head in ("linear", "san") else "cgan"
     finished(gan_train(f"model={model}", f"head@model.head={head}", "data.image_size=16"))
-
-
-@pytest.mark.parametrize("optim", options("optim"))
-def test_every_optimiser_trains(optim: str, gan_train: Any) -> None:
-    finished(gan_train("model=gan", f"optim={optim}", "optim.lr=1e-4", "optim.schedule=linear"))
 
 
 @pytest.mark.parametrize("model", options("experiment/mnist"))

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import functools
 from pathlib import Path
 from typing import Any
 
 import hydra
 import numpy as np
-from omegaconf import OmegaConf
+from omegaconf import DictConfig, OmegaConf
 from PIL import Image
 
 from gan_experiments.cli.arguments import expanded
@@ -70,9 +71,7 @@ def overridden(*overrides: str) -> list[str]:
 
 def compose(*overrides: str) -> tuple[Config, dict[str, Any]]:
     """The settings of a tiny run with these overrides, and the record that goes into its checkpoints."""
-    register()
-    with hydra.initialize_config_dir(str(CONF), version_base="1.3"):
-        cfg = hydra.compose("train", expanded(overridden(*overrides), Catalogue.of("train", [])))
+    cfg = _composed(overrides)
     record = {
         "config": OmegaConf.to_container(cfg, resolve=True, enum_to_str=True),
         "choices": {},
@@ -81,3 +80,10 @@ def compose(*overrides: str) -> tuple[Config, dict[str, Any]]:
     config = OmegaConf.to_object(cfg)
     assert isinstance(config, Config)
     return config, record
+
+
+@functools.cache
+def _composed(overrides: tuple[str, ...]) -> DictConfig:
+    register()
+    with hydra.initialize_config_dir(str(CONF), version_base="1.3"):
+        return hydra.compose("train", expanded(overridden(*overrides), Catalogue.of("train", [])))

@@ -38,7 +38,7 @@ def resumed(compose: Any, settings: list[str], folder: Path) -> Run:
 @pytest.mark.parametrize("model", [*tiny.MODELS, *tiny.TRANSLATORS])
 def test_half_and_half_are_the_whole(model: str, compose: Any, tmp_path: Path) -> None:
     """The second half starts from the checkpoint that the whole wrote on its way."""
-    half = 8 if model in ("gan", "dcgan", "wgan", "wgan_gp", "gan_gp", "sngan", "san") else 4
+    half = 4
     settings = [f"model={model}", "data.image_size=16"]
     if model in tiny.TRANSLATORS:  # the learning rate falls from half of the run on
         settings = [*tiny.translation(tmp_path / "data", model), "train.ema=0.5"]

@@ -15,7 +15,7 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Glob, Override
 from hydra.types import RunMode
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig, OmegaConf, read_write
 
 from gan_experiments import components
 from gan_experiments.cli import jobs, resume
@@ -29,10 +29,10 @@ from gan_experiments.errors import UserError
 
 @dataclass
 class SinglePlan:
-    """One run: its overrides, and its folder (a new one beside it where another run has taken it, if `fresh`)."""
+    """One run: its settings, and its folder (a new one beside it where another run has taken it, if `fresh`)."""
 
     config_name: str
-    overrides: list[str]
+    config: DictConfig
     folder: Path
     fresh: bool
     message: str | None
@@ -72,14 +72,12 @@ class Checking:
             raise UserError(f"sweep={config.sweep} names a sweep: add -m")
         self.built(config)
         checkpoint, run, message = resume.located(config)
-        overrides = [one for one in overrides if override_key(one) != "resume"]
-        if checkpoint is not None:
-            overrides.append(f"resume={resume.quoted(checkpoint)}")
+        _resume(config, checkpoint)
         named = any(override_key(one) == "hydra.run.dir" for one in overrides)
         folder = run or _run_folder(config)
         if run is None and named:
             resume.check_unused(folder)
-        return SinglePlan(self.name, overrides, folder, run is None and not named, message)
+        return SinglePlan(self.name, config, folder, run is None and not named, message)
 
     def sweep(self, overrides: list[str]) -> SweepPlan:
         """All jobs of a grid, or the base of a search; raises what is wrong with any of them."""
@@ -184,6 +182,15 @@ def _check_components(cfg: DictConfig) -> None:
                 f"{group} has no type: its YAML file begins with"
                 f"\n  defaults:\n    - /schema/{group}@_here_: module.Class\n    - _self_"
             )
+
+
+def _resume(config: DictConfig, checkpoint: Path | None) -> None:
+    """Put the file that `resume` was found to mean into the settings, in place of what it was called."""
+    others = [one for one in config.hydra.overrides.task if override_key(one) != "resume"]
+    named = [] if checkpoint is None else [f"resume={resume.quoted(checkpoint)}"]
+    config.resume = None if checkpoint is None else str(checkpoint)
+    with read_write(config.hydra):
+        config.hydra.overrides.task = [*others, *named]
 
 
 def _is_typed(node: Any) -> bool:

@@ -8,8 +8,9 @@ from hydra._internal.callbacks import Callbacks
 from hydra._internal.hydra import Hydra
 from hydra._internal.utils import get_args_parser
 from hydra.core.plugins import Plugins
-from hydra.core.utils import configure_log
+from hydra.core.utils import configure_log, run_job
 from hydra.types import HydraContext, RunMode
+from omegaconf import DictConfig, read_write
 
 from gan_experiments.cli import jobs
 from gan_experiments.cli.arguments import Arguments
@@ -43,12 +44,22 @@ def options(hydra: Hydra, config_name: str, overrides: list[str]) -> str:
 
 
 def run(hydra: Hydra, plan: SinglePlan, job: jobs.Job) -> None:
-    """Run one job in its folder."""
-    folder = jobs.free_folder(plan.folder) if plan.fresh else plan.folder
+    """Run the job that was checked in its folder."""
+    config, folder = plan.config, plan.folder
+    if plan.fresh:
+        folder = jobs.free_folder(folder)
     if plan.message:
         print(plan.message)
-    others = [one for one in plan.overrides if override_key(one) != "hydra.run.dir"]
-    hydra.run(plan.config_name, job, [*others, "hydra.mode=RUN", f"hydra.run.dir={quoted(folder)}"])
+    own = config.hydra
+    with read_write(own):
+        others = [one for one in own.overrides.hydra if override_key(one) != "hydra.run.dir"]
+        own.overrides.hydra = [*others, "hydra.mode=RUN", f"hydra.run.dir={quoted(folder)}"]
+        own.mode, own.run.dir = RunMode.RUN, str(folder)
+    context = _started(hydra, config)
+    context.callbacks.on_run_start(config=config, config_name=plan.config_name)
+    done = run_job(job, config, job_dir_key="hydra.run.dir", job_subdir_key=None, hydra_context=context)
+    context.callbacks.on_run_end(config=config, config_name=plan.config_name, job_return=done)
+    _ = done.return_value  # raises what the job has
 
 
 def launch(hydra: Hydra, plan: SweepPlan, job: jobs.Job) -> None:
@@ -58,10 +69,8 @@ def launch(hydra: Hydra, plan: SweepPlan, job: jobs.Job) -> None:
         folder = plan.sweep.folder = jobs.free_folder(folder)
     config.hydra.sweep.dir = str(folder)
     config.hydra.overrides.hydra.append(f"hydra.sweep.dir={quoted(folder)}")
-    configure_log(config.hydra.hydra_logging, config.hydra.verbose)
-    callbacks = Callbacks(config)
-    callbacks.on_multirun_start(config=config, config_name=plan.config_name)
-    context = HydraContext(config_loader=hydra.config_loader, callbacks=callbacks)
+    context = _started(hydra, config)
+    context.callbacks.on_multirun_start(config=config, config_name=plan.config_name)
     sweeper = Plugins.instance().instantiate_sweeper(config=config, hydra_context=context, task_function=job)
     if plan.jobs:  # a grid: the jobs that were checked are those that run
         grid: Any = sweeper
@@ -69,4 +78,10 @@ def launch(hydra: Hydra, plan: SweepPlan, job: jobs.Job) -> None:
         grid.split_arguments = lambda *_: chunks
         grid.validate_batch_is_legal = lambda _: None
     sweeper.sweep(arguments=list(config.hydra.overrides.task))
-    callbacks.on_multirun_end(config=config, config_name=plan.config_name)
+    context.callbacks.on_multirun_end(config=config, config_name=plan.config_name)
+
+
+def _started(hydra: Hydra, config: DictConfig) -> HydraContext:
+    """What jobs with these settings run in; Hydra's own messages are logged as the settings say."""
+    configure_log(config.hydra.hydra_logging, config.hydra.verbose)
+    return HydraContext(config_loader=hydra.config_loader, callbacks=Callbacks(config))
