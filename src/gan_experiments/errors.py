@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import errno
+import re
 import signal
 from collections.abc import Iterable
 from pathlib import Path
@@ -49,6 +50,17 @@ def refusal(error: BaseException) -> str:
         return str(error).partition("\n")[0] or type(error).__name__
     words = REFUSALS.get(cause.errno)
     return f"{words} ({cause.strerror})" if words else str(cause.strerror)
+
+
+def too_large(error: BaseException) -> str | None:
+    """What to say where memory ran out, for Python or torch; None for another exception."""
+    wanted = re.search(r"allocate (\d+ bytes|[\d.]+ [KMGTPE]i?B)", str(error), re.IGNORECASE)
+    is_torch = isinstance(error, RuntimeError) and "alloc" in str(error)
+    if not (
+        isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError" or (is_torch and wanted)
+    ):
+        return None
+    return f"there is not enough memory{f' for {wanted[1]}' if wanted else ''}"
 
 
 class Interrupted(Exception):  # noqa: N818  (being told to stop is no error)

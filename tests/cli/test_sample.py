@@ -7,6 +7,7 @@ import shutil
 import sys
 from pathlib import Path
 from typing import Any
+from unittest.mock import Mock
 
 import numpy as np
 import pytest
@@ -129,6 +130,7 @@ def test_a_step_is_chosen(trained: Path, tmp_path: Path, monkeypatch: Any) -> No
         (["nowhere"], "there is no run or checkpoint nowhere"),
         (["RUN", "--checkpoint", "best"], "no checkpoint 'best'; it has: last, step_00000002, step_00000004"),
         (["RUN", "--grid", "0"], "--grid must be at least 1, not 0"),
+        (["RUN", "--grid", "99999999999"], "--grid must be at most 10,000, not 99999999999"),
         (["RUN", "--device", "warp"], "device warp: "),
         (["JUNK"], "not a checkpoint"),
         (["RUN", "--direction", "a_to_b"], "--direction belongs to models that translate images"),
@@ -157,6 +159,19 @@ def test_mistakes(
     assert error.startswith("gan-sample: error: ")
     assert message in error
     assert "Traceback" not in error
+
+
+@pytest.mark.parametrize(
+    "error", [MemoryError(), RuntimeError("can't allocate memory: you tried to allocate 9 bytes")]
+)
+def test_too_little_memory_is_one_sentence(
+    error: Exception, trained: Path, monkeypatch: Any, capsys: Any
+) -> None:
+    monkeypatch.setattr("gan_experiments.api.TrainedModel.grid", Mock(side_effect=error))
+    assert call(monkeypatch, trained) == 1
+    assert re.fullmatch(
+        "gan-sample: error: there is not enough memory( for 9 bytes)?\n", capsys.readouterr().err
+    )
 
 
 def test_a_strangers_module_is_not_imported(

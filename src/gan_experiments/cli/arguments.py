@@ -58,7 +58,7 @@ def parse(argv: list[str], catalogue: Catalogue) -> Arguments:
     overrides = [override for override in overrides if not _says_nothing(override, catalogue)]
     if not flags.shell_completion:
         for override in overrides:
-            _check_form(override, catalogue)
+            check_form(override, catalogue)
             if flags.config_name is None:
                 _check_known(override, catalogue)
         _check_groups_once(overrides, catalogue)
@@ -157,9 +157,14 @@ def _says_nothing(override: str, catalogue: Catalogue) -> bool:
     return option == "null" and group in catalogue.defaults and catalogue.defaults[group].value == "null"
 
 
-def _check_form(override: str, catalogue: Catalogue) -> None:
+def check_form(override: str, catalogue: Catalogue) -> None:
+    """Raise UserError for what Hydra would refuse in words of its own."""
     key, equals, value = override.partition("=")
-    if equals and key in catalogue.groups and re.fullmatch(r"null|true|false|[\d.+-]*", value, re.IGNORECASE):
+    if (
+        equals
+        and key in catalogue.groups
+        and re.fullmatch(r"null|true|false|\[\]|[\d.+-]*", value, re.IGNORECASE)
+    ):
         listed = ", ".join(catalogue.groups[key])
         raise UserError(f"there is no {override}. Options: {listed}")  # Hydra would not name the group
     if equals and _is_part(group := override_key(override), catalogue):

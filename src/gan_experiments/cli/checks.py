@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +20,7 @@ from gan_experiments import components
 from gan_experiments.cli import jobs, resume
 from gan_experiments.cli.arguments import expanded
 from gan_experiments.cli.catalogue import Catalogue, override_key
+from gan_experiments.cli.composing import check_numbers
 from gan_experiments.cli.messages import component_to_add, unknown_setting
 from gan_experiments.cli.sweeps import Sweep
 from gan_experiments.config import Config
@@ -104,6 +104,7 @@ class Checking:
         cfg.pop("hydra", None)
         _check_components(cfg)
         self._check_keys(cfg)
+        check_numbers(cfg)
         _outputs(cfg)
         built: Config = OmegaConf.to_object(cfg)  # type: ignore[assignment]
         self.check(built)
@@ -125,9 +126,6 @@ class Checking:
             if not typed and not _is_typed(child):
                 raise UserError(f"{where} has no {key}" + component_to_add(where, key, self.catalogue))
             self._check_keys(child)
-            _check_number(
-                f"{where}{'.' if where else ''}{key}", None if OmegaConf.is_missing(node, key) else node[key]
-            )
 
     def _without_glob(self, text: str) -> str:
         """`model=glob(wgan*)` with the options that it means written out: Hydra's also takes parts of others."""
@@ -195,13 +193,6 @@ def _resume(config: DictConfig, checkpoint: Path | None) -> None:
 
 def _is_typed(node: Any) -> bool:
     return isinstance(node, DictConfig) and dataclasses.is_dataclass(OmegaConf.get_type(node))
-
-
-def _check_number(key: str, value: object) -> None:
-    if isinstance(value, float) and not math.isfinite(value):
-        raise UserError(f"{key} must be a finite number, not {value}")
-    if isinstance(value, int) and not -(2**63) <= value < 2**63:
-        raise UserError(f"{key} must be less than 2**63, not {value}")
 
 
 def _check_continuous(override: Override) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import NoReturn
 
 from gan_experiments.cli.exit_codes import ending, say_error
-from gan_experiments.errors import RunError, UserError, refusal
+from gan_experiments.errors import RunError, UserError, refusal, too_large
 
 
 class Parser(argparse.ArgumentParser):
@@ -30,6 +30,11 @@ def command(program: str, action: Callable[[], None]) -> int:
             raise
         except OSError as error:
             say_error(program, f"{error.filename}: {refusal(error)}" if error.filename else refusal(error))
+            return 1
+        except Exception as error:
+            if (message := too_large(error)) is None:
+                raise
+            say_error(program, message)
             return 1
         return 0
 

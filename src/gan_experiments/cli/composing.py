@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -19,7 +20,7 @@ from omegaconf import DictConfig, OmegaConf, open_dict
 from omegaconf.errors import OmegaConfBaseException
 
 from gan_experiments.cli import messages
-from gan_experiments.cli.arguments import expanded
+from gan_experiments.cli.arguments import check_form, expanded
 from gan_experiments.cli.catalogue import Catalogue, conf_dir
 from gan_experiments.components import register
 from gan_experiments.errors import UserError
@@ -47,9 +48,12 @@ def composer(config_dir: str | None = None) -> Iterator[Hydra]:
 
 def composed(overrides: list[str]) -> DictConfig:
     """gan-train's settings with overrides as on its command line; raises UserError."""
+    catalogue = Catalogue.of("train", [])
+    for override in overrides:
+        check_form(override, catalogue)
     with _explaining(), composer() as hydra:
         settings = hydra.compose_config(
-            "train", expanded(overrides, Catalogue.of("train", [])), RunMode.RUN, from_shell=False
+            "train", expanded(overrides, catalogue), RunMode.RUN, from_shell=False
         )
     with open_dict(settings):
         del settings["hydra"]
@@ -69,8 +73,24 @@ def changed(settings: DictConfig, group: str, overrides: list[str]) -> DictConfi
 def built(settings: DictConfig) -> object:
     """The component that settings describe; raises UserError for what it refuses."""
     with _explaining():
+        check_numbers(settings)
         component: object = OmegaConf.to_object(settings)
         return component
+
+
+def check_numbers(settings: DictConfig) -> None:
+    """Raise UserError for numbers that are not finite, or that 64 bits do not hold."""
+    where = settings._get_full_key(None)
+    values = [(where, OmegaConf.to_container(settings, resolve=True))]
+    for key, value in values:
+        if isinstance(value, dict):
+            values += [(f"{key}{'.' if key else ''}{name}", child) for name, child in value.items()]
+        if isinstance(value, list):
+            values += [(key, child) for child in value]
+        if isinstance(value, float) and not math.isfinite(value):
+            raise UserError(f"{key} must be a finite number, not {value}")
+        if isinstance(value, int) and not -(2**63) <= value < 2**63:
+            raise UserError(f"{key} must be less than 2**63, not {value}")
 
 
 @contextmanager
@@ -79,6 +99,8 @@ def _explaining() -> Iterator[None]:
         yield
     except UserError:
         raise
-    except (HydraException, OmegaConfBaseException) as error:
+    except Exception as error:
         message = messages.explain(error, Catalogue.of("train", []))
+        if message is None and not isinstance(error, (HydraException, OmegaConfBaseException)):
+            raise
         raise UserError(message or messages.one_line(error)) from error

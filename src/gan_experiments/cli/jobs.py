@@ -31,7 +31,7 @@ from omegaconf.errors import OmegaConfBaseException
 from gan_experiments.cli import messages, resume
 from gan_experiments.cli.catalogue import Catalogue, override_key
 from gan_experiments.cli.exit_codes import INTERRUPTED, TERMINATED, say_error
-from gan_experiments.errors import Interrupted, RunError, UserError
+from gan_experiments.errors import Interrupted, RunError, UserError, too_large
 from gan_experiments.locking import NAME as LOCK
 from gan_experiments.locking import refuse_if_locked
 from gan_experiments.runs import RECORD, RunFolder
@@ -128,7 +128,8 @@ class Job:
         if isinstance(error, SystemExit) and error.code in (INTERRUPTED, TERMINATED):
             raise error
         message = messages.explain(error, self.catalogue) if isinstance(error, MISTAKES) else None
-        message = message or messages.too_large(error)
+        if message is None and (lacking := too_large(error)):
+            message = f"{lacking}: a smaller train.batch_size, network.width or data.image_size needs less"
         self.exit_code = 1 if message is None else 2
         short = message or (str(error) if isinstance(error, RunError) else messages.one_line(error))
         where = ""

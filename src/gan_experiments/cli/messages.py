@@ -71,18 +71,6 @@ def explain(error: BaseException, catalogue: Catalogue) -> str | None:
     return str(error) if _raised_by_hydra(error) else None
 
 
-def too_large(error: BaseException) -> str | None:
-    """What to say where memory ran out; None for another exception."""
-    wanted = re.search(r"allocate (\d+ bytes|[\d.]+ [KMGTPE]i?B)", str(error), re.IGNORECASE)
-    is_torch = isinstance(error, RuntimeError) and "alloc" in str(error)
-    if not (
-        isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError" or (is_torch and wanted)
-    ):
-        return None
-    size = f" for {wanted[1]}" if wanted else ""
-    return f"there is not enough memory{size}: a smaller train.batch_size, network.width or data.image_size needs less"
-
-
 def unknown_setting(where: str, key: str, known: Iterable[str]) -> str:
     """The message for a key that a node of the settings does not have."""
     names = sorted(set(known))

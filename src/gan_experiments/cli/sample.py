@@ -25,6 +25,7 @@ PLACES = {
 }  # their files, where named otherwise
 WALKS = 16  # images of a walk
 FRAME = 0.08  # seconds of its frames
+LARGEST = 10_000  # images of a picture
 OWN = "data"  # in place of a folder: the run's own test images
 
 
@@ -161,6 +162,8 @@ def kind_of(arguments: argparse.Namespace) -> str:
         value = getattr(arguments, name)
         if value is not None and value < 1:
             raise UserError(f"--{name} must be at least 1, not {value}")
+        if value is not None and value > LARGEST and name != "images":
+            raise UserError(f"--{name} must be at most {LARGEST:,}, not {value}; --images N writes files")
     for name in ("walk", "film"):
         file = getattr(arguments, name)
         if file and arguments.output:
