@@ -63,6 +63,15 @@ def too_large(error: BaseException) -> str | None:
     return f"there is not enough memory{f' for {wanted[1]}' if wanted else ''}"
 
 
+def one_sentence(error: BaseException) -> str | None:
+    """What to say of a mistake, of what the system refuses and of too little memory; None for another exception."""
+    if isinstance(error, (UserError, RunError)):
+        return str(error)
+    if isinstance(error, OSError):
+        return f"{error.filename}: {refusal(error)}" if error.filename else refusal(error)
+    return too_large(error)
+
+
 class Interrupted(Exception):  # noqa: N818  (being told to stop is no error)
     """The run was told to stop (SIGINT, SIGTERM) and has saved itself."""
 

@@ -5,8 +5,6 @@ from __future__ import annotations
 import os
 import re
 
-from gan_experiments.errors import UserError
-
 PORTS = range(20_000, 30_000)  # of which a SLURM step takes one, by its numbers
 
 
@@ -41,6 +39,8 @@ def slurm_ranks(variables: os._Environ[str] | dict[str, str]) -> dict[str, str]:
             "OMP_NUM_THREADS": variables.get("SLURM_CPUS_PER_TASK", "1"),
         }
     except KeyError as error:
+        from gan_experiments.errors import UserError  # which imports Hydra: --help does without
+
         raise UserError(f"this is a task of srun without the variable {error.args[0]}") from error
 
 

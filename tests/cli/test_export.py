@@ -13,6 +13,7 @@ import yaml
 from PIL import Image
 
 import tiny
+from faults import FullDisk
 from gan_experiments.cli import export
 
 
@@ -146,3 +147,16 @@ def test_a_strangers_settings_are_read_as_carefully_as_a_checkpoint(tmp_path: Pa
         (tmp_path / "config.json").write_text(text)
         with pytest.raises(UserError, match=needed):
             load(tmp_path)
+
+
+def test_a_full_disk_is_one_sentence_and_leaves_nothing(
+    trained: Path, tmp_path: Path, call: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    FullDisk(tmp_path, 0, monkeypatch)
+    code, _, err = call(trained, tmp_path / "shared", "--formats", "torch")
+    assert code == 1
+    assert err == (
+        f"gan-export: error: {tmp_path / 'shared'} could not be written: the disk is full "
+        "(No space left on device)\n"
+    )
+    assert not list(tmp_path.iterdir())

@@ -47,6 +47,15 @@ def test_help_is_immediate_and_may_be_cut_short(shell: Callable[..., Any]) -> No
     assert shell(f'{sys.executable} -c "{script}" --help').returncode == 0
 
 
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no /dev/full")
+def test_output_that_nobody_takes_is_no_traceback(shell: Any) -> None:
+    result = shell("$GAN_TRAIN --help > /dev/full")
+    assert result.returncode == 1
+    assert result.stderr == "gan-train: error: the disk is full (No space left on device)\n"
+    result = shell("$GAN_TRAIN --help >&-")
+    assert (result.returncode, result.stderr) == (0, "")
+
+
 @pytest.mark.parametrize(
     ("line", "completions"),
     [

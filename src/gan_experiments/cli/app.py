@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING, Any
 from gan_experiments import launchers
 from gan_experiments.cli.catalogue import Catalogue
 from gan_experiments.cli.exit_codes import INTERRUPTED, TERMINATED, ending, say_error
-from gan_experiments.errors import UserError
 
 if TYPE_CHECKING:
     from gan_experiments.cli.arguments import Arguments
@@ -36,15 +35,14 @@ def run(task: Task, name: str, check: Callable[[Any], None], argv: Sequence[str]
     def command() -> int:
         return ending(catalogue.program, lambda: _run(task, catalogue, check, words))
 
-    try:
+    def on_ranks() -> int:
         if launchers.world_size() == 1:
             return command()
         from gan_experiments.training.ranks import together
 
         return together(command)
-    except UserError as error:
-        say_error(catalogue.program, str(error))
-        return 2
+
+    return ending(catalogue.program, on_ranks)
 
 
 def _run(task: Task, catalogue: Catalogue, check: Callable[[Any], None], argv: list[str]) -> int:
@@ -77,7 +75,8 @@ def _run(task: Task, catalogue: Catalogue, check: Callable[[Any], None], argv: l
         if message is None or full_error:
             traceback.print_exception(error)
         say_error(catalogue.program, message or messages.one_line(error))
-        job.exit_code = 1 if message is None else 2
+        refused = isinstance(error, OSError) and error.errno  # Hydra's errors of missing files have no number
+        job.exit_code = 1 if message is None or refused else 2
     return sweeps[0].report(job.exit_code) if sweeps else job.exit_code
 
 

@@ -6,8 +6,8 @@ import argparse
 from collections.abc import Callable
 from typing import NoReturn
 
-from gan_experiments.cli.exit_codes import ending, say_error
-from gan_experiments.errors import RunError, UserError, refusal, too_large
+from gan_experiments.cli.exit_codes import ending
+from gan_experiments.errors import UserError
 
 
 class Parser(argparse.ArgumentParser):
@@ -18,24 +18,10 @@ class Parser(argparse.ArgumentParser):
 
 
 def command(program: str, action: Callable[[], None]) -> int:
-    """Run `action`; returns 0, 2 for a user's mistake, 1 for a failure with one sentence, 130 when interrupted."""
+    """Run `action`; returns the exit code."""
 
-    def guarded() -> int:
-        try:
-            action()
-        except (UserError, RunError) as error:
-            say_error(program, str(error))
-            return 2 if isinstance(error, UserError) else 1
-        except BrokenPipeError:
-            raise
-        except OSError as error:
-            say_error(program, f"{error.filename}: {refusal(error)}" if error.filename else refusal(error))
-            return 1
-        except Exception as error:
-            if (message := too_large(error)) is None:
-                raise
-            say_error(program, message)
-            return 1
+    def succeeding() -> int:
+        action()
         return 0
 
-    return ending(program, guarded)
+    return ending(program, succeeding)

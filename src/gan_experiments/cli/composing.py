@@ -6,6 +6,7 @@ import math
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from hydra import __version__ as hydra_version
 from hydra import version
@@ -80,8 +81,8 @@ def built(settings: DictConfig) -> object:
 
 def check_numbers(settings: DictConfig) -> None:
     """Raise UserError for numbers that are not finite, or that 64 bits do not hold."""
-    where = settings._get_full_key(None)
-    values = [(where, OmegaConf.to_container(settings, resolve=True))]
+    values: list[tuple[str, Any]]
+    values = [(settings._get_full_key(None), OmegaConf.to_container(settings, resolve=True))]
     for key, value in values:
         if isinstance(value, dict):
             values += [(f"{key}{'.' if key else ''}{name}", child) for name, child in value.items()]

@@ -13,7 +13,13 @@ INTERRUPTED, TERMINATED, BROKEN_PIPE = 130, 143, 141
 
 
 def ending(program: str, action: Callable[[], int]) -> int:
-    """The exit code of `action`, also where somebody stops it or closes the pipe that it prints to."""
+    """The exit code of `action`: 2 for a user's mistake, 1 for a failure with one sentence, 130 when interrupted.
+
+    Also where somebody closes what it prints to.
+    """
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:  # `gan-data list >&-`
+            setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: SIM115
     try:
         code = action()
         sys.stdout.flush()
@@ -24,6 +30,13 @@ def ending(program: str, action: Callable[[], int]) -> int:
     except KeyboardInterrupt:
         print(f"{program}: interrupted", file=sys.stderr)
         return INTERRUPTED
+    except Exception as error:
+        from gan_experiments import errors  # which imports Hydra: --help does without
+
+        if (message := errors.one_sentence(error)) is None:
+            raise
+        say_error(program, message)
+        return 2 if isinstance(error, errors.UserError) else 1
 
 
 def say_error(program: str, message: str) -> None:

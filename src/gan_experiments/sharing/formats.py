@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import io
 import json
 import logging
 import warnings
@@ -109,7 +110,9 @@ def write_torch(model: TrainedModel, folder: Path) -> list[str]:
         names.append(f"model{suffix}.pt2")
         generator = Generator(model, direction)
         with _quiet(f"{names[-1]} cannot be made of this model"):
-            torch.export.save(_program(model, generator), folder / names[-1])
+            buffer = io.BytesIO()  # torch's own writer ends the process on a full disk
+            torch.export.save(_program(model, generator), buffer)
+            (folder / names[-1]).write_bytes(buffer.getbuffer())
             program: Any = torch.export.load(folder / names[-1]).module()
         _compare(names[-1], program, generator, model)
     return names
@@ -176,6 +179,8 @@ def _quiet(refused: str) -> Iterator[None]:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             yield
+    except OSError:
+        raise
     except Exception as error:  # tracers and runtimes fail in any way
         raise RunError(f"{refused}: {str(error).strip().partition(chr(10))[0]}") from error
     finally:
