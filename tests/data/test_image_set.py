@@ -78,7 +78,7 @@ def test_what_cannot_be_had_is_said(tmp_path: Path, classes: int, split: str, me
     [
         ((2, 4, 0), r"data\.channels must be 1 \(grey\) or 3 \(colour\), not 2"),
         ((3, 0, 0), r"data\.image_size must be at least 1, not 0"),
-        ((3, 4, -1), r"data\.num_classes must be 0 \(no labels\) or more, not -1"),
+        ((3, 4, -1), r"data\.num_classes must be 0 \(no labels\) or more, up to 100,000, not -1"),
     ],
 )
 def test_bad_values_are_refused(values: tuple[int, int, int], message: str) -> None:

@@ -75,8 +75,7 @@ def _run(task: Task, catalogue: Catalogue, check: Callable[[Any], None], argv: l
         if message is None or full_error:
             traceback.print_exception(error)
         say_error(catalogue.program, message or messages.one_line(error))
-        refused = isinstance(error, OSError) and error.errno  # Hydra's errors of missing files have no number
-        job.exit_code = 1 if message is None or refused else 2
+        job.exit_code = 1 if message is None else 2
     return sweeps[0].report(job.exit_code) if sweeps else job.exit_code
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,6 +27,8 @@ from gan_experiments.cli.messages import component_to_add, unknown_setting
 from gan_experiments.cli.sweeps import Sweep
 from gan_experiments.config import Config
 from gan_experiments.errors import UserError
+
+MOST_JOBS = 10_000  # of a sweep
 
 
 @dataclass
@@ -87,7 +91,7 @@ class Checking:
         if config.get("sweep") is not None and not named:
             folder = jobs.sweep_folder(_outputs(config) / "sweeps", config.sweep)
         else:
-            folder = Path(config.hydra.sweep.dir)
+            folder = _place("hydra.sweep.dir", config.hydra.sweep.dir)
         if config.hydra.sweeper._target_.endswith(".BasicSweeper"):
             chosen = self._jobs(config)
             names = [self._check_job(config, job) for job in chosen]
@@ -148,6 +152,11 @@ class Checking:
         overrides = parser.parse_overrides([*given, *config.hydra.overrides.task])
         for override in overrides:
             _check_continuous(override)
+        counts = [len(_values(one)) for one in overrides if one.is_sweep_override()]
+        if math.prod(counts) > MOST_JOBS:
+            raise UserError(
+                f"this sweep has more than {MOST_JOBS:,} jobs, all of which would be checked first"
+            )
         (batch,) = BasicSweeper.split_arguments(overrides, None)
         if not batch:
             empty = [one.input_line for one in overrides if one.is_sweep_override() and not _values(one)]
@@ -203,15 +212,15 @@ def _check_continuous(override: Override) -> None:
 
 
 def _values(override: Override) -> list[str]:
-    return list(override.sweep_string_iterator())
+    """The values of a sweep; of more than MOST_JOBS the first."""
+    return list(itertools.islice(override.sweep_string_iterator(), MOST_JOBS + 1))
 
 
 def _outputs(config: DictConfig) -> Path:
     """Where runs are written; raises UserError where that is nowhere."""
     for name in ("data", "outputs"):
-        if not (config.get("paths") or {}).get(name):
-            raise UserError(f"paths.{name} has no value; give it as paths.{name}=FOLDER")
-    return Path(config.paths.outputs)
+        place = _place(f"paths.{name}", (config.get("paths") or {}).get(name))
+    return place
 
 
 def _run_folder(config: DictConfig) -> Path:
@@ -220,6 +229,13 @@ def _run_folder(config: DictConfig) -> Path:
     before = state.cfg
     state.set_config(config)
     try:
-        return Path(config.hydra.run.dir)
+        return _place("hydra.run.dir", config.hydra.run.dir)
     finally:
         state.cfg = before
+
+
+def _place(key: str, value: str | None) -> Path:
+    """A folder to write to; raises UserError where that is nowhere."""
+    if not value:
+        raise UserError(f"{key} has no value; give it as {key}=FOLDER")
+    return Path(value)

@@ -76,6 +76,9 @@ def _digest(array: NDArray[Any]) -> str:
     return digest
 
 
+MOST_CLASSES = 100_000
+
+
 @dataclass
 class Data:
     """A data set: `load` gives a split as uint8, fetching and decoding what is missing.
@@ -107,8 +110,10 @@ class Data:
             raise UserError(f"data.channels must be 1 (grey) or 3 (colour), not {self.channels}")
         if self.image_size < 1:
             raise UserError(f"data.image_size must be at least 1, not {self.image_size}")
-        if self.num_classes < 0:
-            raise UserError(f"data.num_classes must be 0 (no labels) or more, not {self.num_classes}")
+        if not 0 <= self.num_classes <= MOST_CLASSES:
+            raise UserError(
+                f"data.num_classes must be 0 (no labels) or more, up to {MOST_CLASSES:,}, not {self.num_classes}"
+            )
 
     @property
     def shape(self) -> ImageShape:
