@@ -20,7 +20,7 @@ EXAMPLES = """\
   gan-eval --folders generated/ real/                     FID and the others of images, without any model
   gan-eval --folders generated/ cifar10:test metrics=dinov2 metrics.weights=dinov2_vitb14_pretrain.pth
 """
-NETWORKS = ("inception", "lenet", "dinov2", "vgg16")
+NETWORKS = ("inception", "cifar", "lenet", "dinov2", "vgg16")
 GROUPS = ("data", "metrics", "paths")
 
 

@@ -1,6 +1,7 @@
 """Figures of merit: a sampler and real images in, named numbers with their protocol out."""
 
 from gan_experiments.metrics.base import Evaluation, Evaluator, Images, Metrics, NoMetrics, SampleStream
+from gan_experiments.metrics.cifar import Cifar
 from gan_experiments.metrics.dinov2 import Dinov2Metrics
 from gan_experiments.metrics.evaluator import FeatureMetrics
 from gan_experiments.metrics.inception import Inception
@@ -11,6 +12,7 @@ from gan_experiments.metrics.stacked import StackedDigits
 from gan_experiments.metrics.vgg16 import Vgg16Metrics
 
 __all__ = [
+    "Cifar",
     "Dinov2Metrics",
     "Evaluation",
     "Evaluator",

@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
-import io
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from gan_experiments.errors import UserError
+from gan_experiments.metrics import shipped
 from gan_experiments.metrics.evaluator import FeatureMetrics
 from gan_experiments.metrics.features import Extractor
 
@@ -59,17 +55,7 @@ def grey32(images: Tensor) -> Tensor:
 
 def load() -> LeNet5:
     """The network with the weights that ship with the package; raises UserError where the file is not ours."""
-    content = WEIGHTS.read_bytes()
-    digest = hashlib.sha256(content).hexdigest()
-    if digest != SHA256:
-        raise UserError(
-            f"{WEIGHTS} is damaged (sha256 {digest}, expected {SHA256}); install the package again"
-        )
-    with np.load(io.BytesIO(content), allow_pickle=False) as arrays:
-        state = {name: torch.tensor(arrays[name], dtype=torch.float32) for name in arrays.files}
-    network = LeNet5()
-    network.load_state_dict(state)
-    return network
+    return shipped.load(LeNet5(), WEIGHTS, SHA256)
 
 
 class _Extractor(nn.Module):

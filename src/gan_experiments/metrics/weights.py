@@ -62,7 +62,8 @@ class Weights:
             f"\n  Download {self.url}{self.name}"
             f"\n  and either put it at {_hub() / self.name}"
             f"\n  or name it with metrics.weights=FILE."
-            f"\n  metrics=none trains without figures; metrics=lenet, for digits, needs no download."
+            f"\n  metrics=none trains without figures; metrics=lenet, for digits, and metrics=cifar, for small "
+            f"colour images, need no download."
         )
 
 
