@@ -77,6 +77,29 @@ def test_every_part_of_a_checkpoint_can_be_missing_or_wrong(trained: Run, monkey
     assert refused > tried / 4
 
 
+@pytest.mark.parametrize("optim", ["adam", "rmsprop", "sgd"])
+def test_moments_of_an_optimiser_that_do_not_fit_are_refused(
+    optim: str, compose: Any, tmp_path: Path
+) -> None:
+    config, record = compose(*SETTINGS, f"optim={optim}", *(["optim.momentum=0.5"] if optim == "sgd" else []))
+    run = Run(config, tmp_path, record)
+    run.train()
+    state = run.engine.state_dict()
+    assert run.engine.load_state_dict(state)
+    moments = state["optimizers"]["generator"]["state"][1]
+    assert moments
+    for key, right in [*moments.items()]:
+        for value in [right.flatten()[:0], right[None], right.to_sparse(), "x", None, torch.zeros(3), "gone"]:
+            moments[key] = value
+            if isinstance(value, str) and value == "gone":
+                del moments[key]
+            if moments:
+                with pytest.raises((ValueError, RuntimeError, TypeError, KeyError)):
+                    run.engine.load_state_dict(state)
+        moments[key] = right
+    assert run.engine.load_state_dict(state)
+
+
 @pytest.mark.parametrize("width", [10**5, 10**9, 10**30])
 def test_networks_too_large_for_their_weights_are_never_made(
     width: int, trained: Run, monkeypatch: Any

@@ -205,6 +205,7 @@ class Engine:
         for name, optimizer in self.optimizers.items():
             check_kind(name, optimizer, state["optimizers"][name])
             optimizer.load_state_dict(state["optimizers"][name])
+            check_moments(name, optimizer, self.optim)
             lay_out(optimizer)
         self.model.load_state(state["model"])
         return self.noise.load_state_dict(state["noise"], self.step)
@@ -215,6 +216,28 @@ def check_kind(phase: str, optimizer: torch.optim.Optimizer, state: dict[str, An
     numbers = {key for key, value in optimizer.defaults.items() if type(value) in (int, float, tuple)}
     if missing := sorted(numbers - set(state["param_groups"][0])):
         raise ValueError(f"the optimiser of phase '{phase}' was another one, without {', '.join(missing)}")
+
+
+def check_moments(phase: str, optimizer: torch.optim.Optimizer, optim: Optim) -> None:
+    """Raise ValueError where what was loaded is not what `optim` keeps: a fused step writes wherever it is told to.
+
+    Its options become those of `optim`.
+    """
+    probe = nn.Parameter(torch.zeros(1, device=optimizer.param_groups[0]["params"][0].device))
+    probe.grad = torch.zeros_like(probe)
+    fresh = optim.build([probe])
+    fresh.step()
+    kept = {key: value.ndim for key, value in fresh.state[probe].items() if isinstance(value, Tensor)}
+    for group in optimizer.param_groups:
+        group.update(fresh.defaults)
+        for parameter in group["params"]:
+            moments = optimizer.state.get(parameter, {})
+            for key, ndim in kept.items() if moments else ():
+                value, shape = moments.get(key), parameter.shape if ndim else ()
+                if not isinstance(value, Tensor) or value.is_sparse or value.dtype != parameter.dtype:
+                    raise ValueError(f"'{key}' of the optimiser of phase '{phase}' is missing or damaged")
+                if value.shape != shape:
+                    raise ValueError(f"'{key}' of the optimiser of phase '{phase}' has another shape")
 
 
 def lay_out(optimizer: torch.optim.Optimizer) -> None:
