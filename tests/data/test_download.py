@@ -234,6 +234,12 @@ def test_bytes_from_another_place_are_not_taken(
     assert server.requests == [None, "bytes=100000-", None]
 
 
+def test_a_part_that_was_not_asked_for_is_not_taken(server: Server, tmp_path: Path) -> None:
+    server.status = 206
+    with pytest.raises(UserError, match="the server sent other bytes than those from 0 on"):
+        download.fetch(remote(server), tmp_path)
+
+
 @pytest.mark.parametrize("length", ["abc", "-5", "", "1e3"])
 def test_a_length_that_is_none(server: Server, tmp_path: Path, length: str) -> None:
     server.length = length

@@ -1,14 +1,18 @@
-"""data/files.py: locks."""
+"""data/files.py: locks, and archives."""
 
 import os
+import random
 import subprocess
 import sys
 import threading
+import zipfile
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
 from gan_experiments.data import files
+from gan_experiments.errors import UserError
 
 fcntl = pytest.importorskip("fcntl", reason="this system has no flock")
 
@@ -109,3 +113,20 @@ def test_who_waits_says_for_what_and_a_killed_holder_is_waited_for_no_longer(
         with files.exclusively(target):
             assert holder.wait() < 0
     assert capsys.readouterr().err == f"Waiting for another process that is making {target}\n"
+
+
+def test_damaged_archives_are_refused_in_words(tmp_path: Path) -> None:
+    """Seeded damage: among it packings that nobody knows, passwords, versions to come."""
+    archive, random_, refused = tmp_path / "a.zip", random.Random(3), 0
+    with zipfile.ZipFile(archive, "w", zipfile.ZIP_DEFLATED) as opened:
+        for index in range(3):
+            opened.writestr(f"data/{index}.txt", "text " * 30)
+    whole = archive.read_bytes()
+    for _ in range(300):
+        damaged = bytearray(whole)
+        damaged[random_.randrange(len(damaged))] ^= 1 << random_.randrange(8)
+        archive.write_bytes(damaged)
+        refused += files.unsound(archive, archive.name) != ""
+        with suppress(UserError):
+            files.unpack(archive, "data", tmp_path / "into")
+    assert refused > 100

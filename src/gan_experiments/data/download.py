@@ -151,7 +151,7 @@ def _attempt(url: str, part: Path, start: int) -> None:
         if reply.status == http.client.PARTIAL_CONTENT:
             sent = re.fullmatch(r"bytes (\d+)-\d+/(\d+|\*)", reply.headers.get("Content-Range", "").strip())
             if sent is None or int(sent[1]) != start:
-                part.unlink()  # to begin with the first byte
+                part.unlink(missing_ok=True)  # to begin with the first byte
                 raise BrokenTransferError(f"the server sent other bytes than those from {start} on")
             if sent[2] != "*":
                 total = int(sent[2])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import hashlib
+import lzma
 import os
 import shutil
 import sys
@@ -15,6 +16,18 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from gan_experiments.errors import UserError
+
+# What reading a damaged archive raises; RuntimeError: a packing or a password that nobody knows; ValueError: a name.
+BROKEN = (
+    OSError,
+    EOFError,
+    RuntimeError,
+    ValueError,
+    tarfile.TarError,
+    zipfile.BadZipFile,
+    zlib.error,
+    lzma.LZMAError,
+)
 
 
 def user_folder() -> Path:
@@ -110,7 +123,7 @@ def unsound(archive: Path, name: str) -> str:
                 while tape.fileobj is not None and tape.fileobj.read(1 << 20):  # to gzip's checksum
                     pass
             return "" if count else "it is empty"
-    except (OSError, EOFError, tarfile.TarError, zipfile.BadZipFile, zlib.error) as error:
+    except BROKEN as error:
         return f"it is no whole archive ({error})"
     return ""
 
@@ -131,7 +144,7 @@ def unpack(archive: Path, folder: str, into: Path) -> None:
                 with tarfile.open(archive) as tape:
                     tape.extractall(partial, filter="data")
             os.replace(partial / folder, target)
-        except (OSError, EOFError, tarfile.TarError, zipfile.BadZipFile, zlib.error) as error:
+        except BROKEN as error:
             if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EACCES):
                 raise UserError(f"{archive} cannot be unpacked into {target}: {reason(error)}") from error
             raise UserError(
