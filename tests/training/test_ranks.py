@@ -7,6 +7,7 @@ import signal
 import socket
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,7 @@ from kills import outcome, same
 import tiny
 from gan_experiments import launchers
 from gan_experiments.config import Config
-from gan_experiments.errors import UserError
+from gan_experiments.errors import Interrupted, UserError
 from gan_experiments.training import checkpoint, launch, ranks, run
 
 RUN = ["model=gan", "network=mlp", "data.image_size=16", "metrics=lenet", "metrics.samples=20", "train.steps=6",
@@ -142,21 +143,33 @@ def free_port() -> int:
         return int(one.getsockname()[1])
 
 
-def test_a_rank_says_what_its_own_machine_lacks(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    messages = iter([("config", "folder", "record"), 1])
+@pytest.fixture
+def second(monkeypatch: pytest.MonkeyPatch) -> Callable[[Exception], tuple[int, list[Any]]]:
+    """How a second rank ends whose first run ends so: its exit code, and what of the first rank's words it leaves."""
 
-    def refuse(*_: Any) -> None:
-        raise UserError("no data here")
+    def ended(error: Exception) -> tuple[int, list[Any]]:
+        def train(*_: Any) -> None:
+            raise error
 
-    other = ranks.World.__new__(ranks.World)
-    other.rank, other.store = 1, dist.HashStore()
-    monkeypatch.setattr(other, "_hear", lambda: next(messages))
-    monkeypatch.setattr(other, "_train", refuse)
-    monkeypatch.setattr(signal, "signal", lambda *_: None)  # of this process, which is pytest's
-    assert other.follow() == 1
+        words = [("config", "folder", "record"), 1]
+        rank = ranks.World.__new__(ranks.World)
+        rank.rank, rank.store = 1, dist.HashStore()
+        monkeypatch.setattr(rank, "_hear", lambda: words.pop(0))
+        monkeypatch.setattr(rank, "_train", train)
+        monkeypatch.setattr(signal, "signal", lambda *_: None)  # of this process, which is pytest's
+        return rank.follow(), words
+
+    return ended
+
+
+def test_a_rank_says_what_its_own_machine_lacks(second: Any, capsys: pytest.CaptureFixture[str]) -> None:
+    assert second(UserError("no data here")) == (1, [])
     assert capsys.readouterr().err == "rank 1: error: no data here\n"
+
+
+def test_a_rank_that_is_stopped_leaves_after_the_first(second: Any) -> None:
+    """Launchers kill the others when one has ended: the first is to have written what became of the run."""
+    assert second(Interrupted(signal.SIGTERM, Path("last.pt"))) == (143, [])
 
 
 def test_ranks_that_nobody_has_joined_train_no_copies(

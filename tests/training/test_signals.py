@@ -7,10 +7,10 @@ import signal
 import pytest
 
 from gan_experiments import parallel
-from gan_experiments.training.signals import SignalReceived, catch_signals
+from gan_experiments.training.signals import STOPS, SignalReceived, catch_signals
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+@pytest.mark.parametrize("number", STOPS)
 def test_signals_are_collected(number: signal.Signals) -> None:
     before = signal.getsignal(number)
     with catch_signals() as caught:

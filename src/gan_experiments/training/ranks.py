@@ -30,12 +30,12 @@ from gan_experiments.errors import Interrupted, RunError, UserError, refusal
 from gan_experiments.locking import locked
 from gan_experiments.training.checkpoints import kept
 from gan_experiments.training.run import Run
+from gan_experiments.training.signals import STOPS, handlers_given_back
 
 Begin = Callable[[], None]
 Metrics = dict[str, float]
 
 PATIENCE = "600"  # seconds that ranks have to save themselves before the launcher kills them
-STOPS = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
 JOINING = timedelta(minutes=10)  # until all ranks have come
 LEAVING = timedelta(seconds=20)  # that the first rank waits for the others at its end
 FOREVER = timedelta(days=1000)
@@ -129,6 +129,8 @@ class World:
                     print(f"rank {self.rank}: error: {error}", file=sys.stderr)
             return message
         except Interrupted as stop:
+            with suppress(dist.DistError):
+                self._hear()  # until the first has written what became of the run: launchers kill it when others end
             return 128 + stop.signal_number
         except dist.DistError:  # the first rank has gone without a word
             return 1
@@ -214,12 +216,14 @@ def spawn(config: Config, folder: Path, record: dict[str, Any], begin: Begin) ->
         max_restarts=0,
         monitor_interval=0.1,
         start_method="spawn",
+        signals_to_handle=",".join(number.name for number in STOPS),
     )
     os.environ.setdefault("TORCH_ELASTIC_SHUTDOWN_TIMEOUT", PATIENCE)
     for name in ("torch.distributed.elastic", "torch.multiprocessing"):  # what they report, RunError says
         logging.getLogger(name).setLevel(logging.CRITICAL)
     try:
-        results = elastic_launch(settings, _spawned)(config, folder, record, begin)
+        with handlers_given_back():
+            results = elastic_launch(settings, _spawned)(config, folder, record, begin)
     except SignalException as stop:
         raise Interrupted(int(stop.sigval), folder / "checkpoints" / "last.pt") from stop
     except ChildFailedError as error:

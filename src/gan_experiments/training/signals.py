@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import signal
+import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from types import FrameType
@@ -14,6 +15,13 @@ import torch.distributed as dist
 from gan_experiments import parallel
 
 log = logging.getLogger(__name__)
+
+# What a run saves itself on: SIGUSR1 and SIGUSR2 are what a scheduler may be told to warn by.
+STOPS = [
+    getattr(signal, name)
+    for name in ("SIGINT", "SIGTERM", "SIGHUP", "SIGUSR1", "SIGUSR2")
+    if hasattr(signal, name)
+]
 
 # Steps after which ranks ask each other whether to stop: on other devices than a CPU this waits for the device.
 ASK_EVERY = {"cpu": 1}
@@ -47,8 +55,20 @@ class Signals(list[int]):
 
 
 @contextmanager
+def handlers_given_back() -> Iterator[bool]:
+    """What handles STOPS now does so again after the block; False in a thread that can handle none: a launcher does."""
+    can_handle = threading.current_thread() is threading.main_thread()
+    before = {number: signal.getsignal(number) for number in STOPS} if can_handle else {}
+    try:
+        yield can_handle
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+@contextmanager
 def catch_signals() -> Iterator[Signals]:
-    """Collect SIGINT, SIGTERM and SIGHUP (a closed terminal, unless nohup has it ignored) instead of dying.
+    """Collect STOPS instead of dying; but for SIGINT and SIGTERM, what is ignored stays so (nohup, a closed terminal).
 
     A second SIGINT interrupts at once, except one of several ranks: those get it from the terminal and again from
     their launcher.
@@ -64,19 +84,12 @@ def catch_signals() -> Iterator[Signals]:
         if caught.raises:
             raise SignalReceived
 
-    numbers = [signal.SIGINT, signal.SIGTERM]
-    if hasattr(signal, "SIGHUP") and signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:
-        numbers.append(signal.SIGHUP)
-    try:
-        before = {number: signal.signal(number, handler) for number in numbers}
-    except ValueError:  # not in the main thread, where signals cannot be caught: a launcher does it
+    with handlers_given_back() as can_handle:
+        for number in STOPS if can_handle else ():
+            ignored = signal.getsignal(number) is signal.SIG_IGN
+            if not ignored or number in (signal.SIGINT, signal.SIGTERM):
+                signal.signal(number, handler)
         yield caught
-        return
-    try:
-        yield caught
-    finally:
-        for number, previous in before.items():
-            signal.signal(number, previous)
 
 
 def agreed(caught: Sequence[int], step: int, device: torch.device) -> int:
