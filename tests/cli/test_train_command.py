@@ -8,6 +8,7 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
+from types import FrameType
 from typing import Any
 
 import pytest
@@ -161,6 +162,29 @@ def test_interrupted_training(stop: BaseException, code: int, gan_train: Command
     assert "Traceback" not in result.err
     if isinstance(stop, Interrupted):
         assert f"stopped by {signal.Signals(stop.signal_number).name}; nothing was saved yet" in result.out
+
+
+@pytest.mark.parametrize("before_training", [True, False])
+def test_a_launchers_own_handler_ends_what_it_has_stopped(
+    before_training: bool, gan_train: Command, trainer: Any
+) -> None:
+    """As submitit's does, which puts the job into the queue again."""
+    called = []
+
+    def requeue(number: int, frame: FrameType | None) -> None:
+        called.append(number)
+        raise SystemExit(144)
+
+    before = signal.signal(signal.SIGUSR2, requeue)
+    try:
+        saved = Interrupted(signal.SIGUSR2, Path("last.pt"))
+        trainer.errors[0] = SystemExit(144) if before_training else saved
+        result = gan_train()
+    finally:
+        signal.signal(signal.SIGUSR2, before)
+    assert result.code == 144
+    assert result.err == ""
+    assert called == ([] if before_training else [signal.SIGUSR2])
 
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])

@@ -28,9 +28,9 @@ from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf, read_write
 from omegaconf.errors import OmegaConfBaseException
 
-from gan_experiments.cli import messages, resume
+from gan_experiments.cli import gpus, messages, resume
 from gan_experiments.cli.catalogue import Catalogue, override_key
-from gan_experiments.cli.exit_codes import INTERRUPTED, TERMINATED, say_error
+from gan_experiments.cli.exit_codes import TERMINATED, say_error
 from gan_experiments.errors import Interrupted, RunError, UserError, too_large
 from gan_experiments.locking import NAME as LOCK
 from gan_experiments.locking import refuse_if_locked
@@ -66,6 +66,8 @@ class Job:
         folder = Path(hydra.runtime.output_dir)
         record: dict[str, Any] = {"config": portable(cfg), "status": "running", "began": time.time()}
         if hydra.mode == RunMode.MULTIRUN:
+            if not hydra.launcher._target_.endswith(".BasicLauncher"):
+                gpus.take(cfg.gpu.devices)
             before = RunFolder(folder).record
             same = before.get("config") == record["config"]
             if same and before.get("status") == "finished":
@@ -122,11 +124,14 @@ class Job:
         if not isinstance(stop, Interrupted):
             raise stop
         log.warning("%s", stop)
+        handler = signal.getsignal(stop.signal_number)
+        if callable(handler):  # submitit's puts the job into the queue again
+            handler(stop.signal_number, None)
         raise KeyboardInterrupt if stop.signal_number == signal.SIGINT else SystemExit(TERMINATED)
 
     def _fail(self, error: BaseException, folder: Path, hydra: HydraConf, begun: bool) -> dict[str, Any]:
-        if isinstance(error, SystemExit) and error.code in (INTERRUPTED, TERMINATED):
-            raise error
+        if isinstance(error, SystemExit) and isinstance(error.code, int) and not 0 <= error.code < 128:
+            raise error  # of a signal's handler: ours, or submitit's
         message = messages.explain(error, self.catalogue) if isinstance(error, MISTAKES) else None
         if message is None and (lacking := too_large(error)):
             message = f"{lacking}: a smaller train.batch_size, network.width or data.image_size needs less"
