@@ -13,9 +13,7 @@ from __future__ import annotations
 
 import argparse
 import csv
-import itertools
 import json
-import logging
 import math
 import re
 import statistics
@@ -26,7 +24,6 @@ from typing import Any
 
 import torch
 from PIL import Image, ImageDraw, ImageFont
-from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from gan_experiments.cli import train
 from gan_experiments.cli.arguments import expanded
@@ -187,19 +184,7 @@ def collect(plan: Plan, seed: int, out: Path, overrides: Sequence[str]) -> Resul
         protocol.get("lenet", protocol)["mode_histogram"],
         summary["images_seen"],
         summary["seconds"],
-        training_seconds(folder, plan.batch_size),
-    )
-
-
-def training_seconds(folder: Path, batch_size: int) -> float:
-    """Seconds of the updates, from the rates that the run logged."""
-    events = EventAccumulator(str(folder))
-    events.Reload()
-    rates = events.Scalars("time/images_per_second")
-    steps = [0, *(rate.step for rate in rates)]
-    return sum(
-        (after - before) * batch_size / rate.value
-        for (before, after), rate in zip(itertools.pairwise(steps), rates, strict=True)
+        summary["training_seconds"],
     )
 
 
@@ -296,7 +281,6 @@ def main(argv: Sequence[str] | None = None) -> None:
     if arguments.inception is not None:
         weights = f"metrics.parts.inception.weights={arguments.inception.resolve()}"
         overrides = ["metrics=[lenet,inception]", weights, *overrides]
-    logging.getLogger("tensorboard").setLevel(logging.WARNING)
     out = arguments.out.resolve()
     try:
         seeds = [int(seed) for seed in arguments.seeds.split(",")]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import time
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +18,7 @@ from gan_experiments.errors import Interrupted, UserError
 from gan_experiments.noise import Noise
 from gan_experiments.training import checkpoint
 from gan_experiments.training.checkpoints import Checkpoints, NoCheckpoints
+from gan_experiments.training.clock import Clock
 from gan_experiments.training.engine import Engine
 from gan_experiments.training.evaluation import Evaluations, objective, record
 from gan_experiments.training.pictures import NoPictures, Pictures
@@ -77,7 +77,7 @@ class Run:
             self.model, self.standing.networks, config.gpu, self.device, panel_networks=sampled
         )
         self.settled = -1  # the step of the standing statistics
-        self.seconds = 0.0  # of earlier attempts at this run
+        self.clock = Clock()
         self.best: dict[str, Any] = {}
         self.metrics: dict[str, float] = {}
         self.due: tuple[str, ...] = ()  # of PICTURES and EVALUATION: what is yet to be made of this step
@@ -86,7 +86,6 @@ class Run:
             self._resume(Path(config.resume))
         self.pictured = self._pictured(root)
         self.evaluations = Evaluations(config.metrics, config.data, self.model, root, self.device, self.real)
-        self.began = time.monotonic()
         start = self.engine.step if config.resume is not None else -1
         self.saved: tuple[int, tuple[str, ...]] = (start, self.due)
 
@@ -120,7 +119,8 @@ class Run:
             torch.set_rng_state(state["rng"]["torch"])
             if self.device.type == "cuda" and "cuda" in state["rng"]:
                 torch.cuda.set_rng_state(state["rng"]["cuda"], self.device)
-            self.seconds, self.best, self.metrics = float(state["seconds"]), state["best"], state["metrics"]
+            self.clock.load_state_dict(state.get("clock", state))
+            self.best, self.metrics = state["best"], state["metrics"]
             self.due = tuple(state.get("due", ()))
             self.best.get("step")
         except (RuntimeError, ValueError) as error:
@@ -204,7 +204,7 @@ class Run:
             total = train.length.last_step(step, self.engine.images_seen)
             self.recorder.progress(step, total, {**self.engine.drain(), **self._rates()}, train.batch_size)
         number = agreed(self.caught, step, self.device)
-        with self.recorder.pause():
+        with self.clock.pause(), self.recorder.pause():
             if self.due or save or number:
                 self._settle()
             if number:
@@ -219,7 +219,7 @@ class Run:
         """What is still due of this step: pictures, figures; then the checkpoint that says so, if there is one."""
         if not self.due:
             return
-        with self.recorder.pause():
+        with self.clock.pause(), self.recorder.pause():
             self._settle()
             if PICTURES in self.due:
                 self.pictures.draw(self.engine.step)
@@ -264,7 +264,7 @@ class Run:
         progress = {
             "step": step,
             "images_seen": self.engine.images_seen,
-            "seconds": round(self._seconds(), 2),
+            **self.clock.state_dict(),
         }
         ema = self.config.train.ema if self.engine.ema else 0
         self.recorder.evaluation({**progress, **record(evaluation, ema, self.config.data)})
@@ -289,7 +289,7 @@ class Run:
             "engine": self.engine.state_dict(),
             "loader": self.loader.state_dict(),
             "rng": rng,
-            "seconds": self._seconds(),
+            "clock": self.clock.state_dict(),
             "best": self.best,
             "metrics": self.metrics,
             "due": list(self.due),
@@ -298,15 +298,12 @@ class Run:
         self.checkpoints.save(self.engine.step, state, best=self.best.get("step") == self.engine.step)
         self.saved = now
 
-    def _seconds(self) -> float:
-        return self.seconds + time.monotonic() - self.began
-
     def _summary(self, status: str) -> dict[str, Any]:
         return {
             "status": status,
             "step": self.engine.step,
             "images_seen": self.engine.images_seen,
-            "seconds": round(self._seconds(), 2),
+            **self.clock.state_dict(),
             "metrics": self.metrics,
             "best": self.best,
             "folder": str(self.folder),
