@@ -167,6 +167,11 @@ class RunFolder:
             return {}
 
 
+def relative(path: Path) -> str:
+    """A path as the user would type it: relative where it lies below the current folder."""
+    return str(path.relative_to(Path.cwd())) if path.is_relative_to(Path.cwd()) else str(path)
+
+
 def locate(run: Path, which: str) -> Path:
     """The checkpoint file meant by a run's folder, with `last`, `best` or a step, or by one of gan-export or the file itself.
 

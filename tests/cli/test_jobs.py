@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+import os
 import string
 from pathlib import Path
 from typing import Any
@@ -11,8 +13,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from omegaconf import OmegaConf
 
-from gan_experiments.cli.jobs import MAX_NAME, free_folder, job_name, portable, sweep_folder
+from gan_experiments.cli.jobs import MAX_NAME, free_folder, job_name, job_named, portable, sweep_folder
 from gan_experiments.errors import UserError
+from gan_experiments.terminal import JOB
 
 
 def test_job_name_is_the_sorted_overrides() -> None:
@@ -39,6 +42,17 @@ def test_job_name_is_a_safe_folder_name(one: list[str], other: list[str]) -> Non
         assert len(name.encode()) <= MAX_NAME
         assert not set(name) & set("/\\ \n\0'\"")
     assert (names[0] == names[1]) == (one == other)
+
+
+@pytest.mark.parametrize(("launcher", "name"), [("basic", ""), ("joblib", "seed=1: ")])
+def test_jobs_side_by_side_name_themselves(launcher: str, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    console = logging.StreamHandler()
+    monkeypatch.setattr(logging.getLogger(), "handlers", [console])
+    hydra = OmegaConf.create({"runtime": {"choices": {"hydra/launcher": launcher}}})
+    with job_named(hydra, "seed=1"):
+        assert console.format(logging.makeLogRecord({"msg": "step 1"})) == f"{name}step 1"
+        assert (JOB in os.environ) == bool(name)
+    assert JOB not in os.environ
 
 
 def test_free_folder(tmp_path: Path) -> None:

@@ -30,9 +30,9 @@ def test_table_and_csv(gan_train: Command, trainer: Any, tmp_path: Path) -> None
     assert result.code == 0
     lines = result.out.splitlines()
     assert [line.split() for line in lines[-4:-1]] == [
-        ["model", "status", "fd_lenet", "seconds", "folder"],
-        ["gan", "finished", "13.5", "1.0", "model=gan,seed=1"],
-        ["san", "finished", "13.5", "1.0", "model=san,seed=1"],
+        ["model", "status", "fd_lenet", "seconds"],
+        ["gan", "finished", "13.5", "1"],
+        ["san", "finished", "13.5", "1"],
     ]
     assert lines[-1] == "Sweep folder: outputs/sweeps/first"
     assert [folder.name for _, folder, _ in trainer.calls] == ["model=gan,seed=1", "model=san,seed=1"]
@@ -203,9 +203,9 @@ def test_table_shows_what_differs(tmp_path: Path) -> None:
     one = Row("a", "finished", {"model": "gan", "seed": "0", "x": "1"}, {"fid": 12.34567}, 61.04)
     two = Row("b", "failed", {"model": "san", "seed": "0"}, {"is": 2.0}, None, "nan, at step 3", 1)
     assert table([one, two]).splitlines() == [
-        "model  x  status    fid    is  seconds  folder",
-        "gan    1  finished  12.35      61.0     a",
-        "san       failed           2            b",
+        "model  x  status    fid    is  seconds",
+        "gan    1  finished  12.35      61",
+        "san       failed           2",
     ]
     write_csv(tmp_path / "summary.csv", [one, two])
     assert (tmp_path / "summary.csv").read_text().splitlines() == [

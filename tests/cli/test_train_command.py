@@ -104,8 +104,13 @@ def test_console_has_messages_and_the_log_has_times(gan_train: Command, trainer:
     import logging
 
     def talk(*arguments: Any) -> dict[str, float]:
-        logging.getLogger("gan_experiments.training").info("step 1")
-        return trainer(*arguments)  # type: ignore[no-any-return]
+        log = logging.getLogger("gan_experiments.training")
+        log.info("step 1")
+        assert not (arguments[1] / "train.log").exists()  # it could still be refused
+        metrics: dict[str, float] = trainer(*arguments)
+        log.info("step 2")
+        assert "step 2" in (trainer.folder / "train.log").read_text()  # also if it is killed now
+        return metrics
 
     train.start = talk  # type: ignore[assignment]  # the fixture puts it back
     result = gan_train()

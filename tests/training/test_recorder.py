@@ -7,13 +7,7 @@ from pathlib import Path
 import pytest
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-from gan_experiments.training.recorder import (
-    Recorder,
-    clock,
-    flatten,
-    jsonable,
-    write_json,
-)
+from gan_experiments.training.recorder import Recorder, flatten, jsonable, write_json
 
 
 def test_flatten_names_settings_with_dots() -> None:
@@ -30,11 +24,6 @@ def test_json_has_no_nan(tmp_path: Path) -> None:
     write_json(tmp_path / "x.json", {"a": math.nan, "b": [math.inf, 1.5]})
     assert json.loads((tmp_path / "x.json").read_text()) == {"a": "nan", "b": ["inf", 1.5]}
     assert jsonable({"a": 1}) == {"a": 1}
-
-
-@pytest.mark.parametrize(("seconds", "text"), [(5, "0:05"), (125.4, "2:05"), (3723, "1:02:03")])
-def test_clock(seconds: float, text: str) -> None:
-    assert clock(seconds) == text
 
 
 def recorded(folder: Path, start: int, last: int) -> None:

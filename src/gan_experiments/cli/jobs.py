@@ -10,6 +10,7 @@ import hashlib
 import itertools
 import json
 import logging
+import os
 import re
 import signal
 import time
@@ -34,7 +35,8 @@ from gan_experiments.cli.exit_codes import TERMINATED, say_error
 from gan_experiments.errors import Interrupted, RunError, UserError, too_large
 from gan_experiments.locking import NAME as LOCK
 from gan_experiments.locking import refuse_if_locked
-from gan_experiments.runs import RECORD, RunFolder
+from gan_experiments.runs import RECORD, RunFolder, relative
+from gan_experiments.terminal import JOB, line_format, log_to_file
 from gan_experiments.writing import writing
 
 log = logging.getLogger("gan_experiments")
@@ -76,8 +78,8 @@ class Job:
                 return value
             _prepare(folder, cfg, same)
         begin = functools.partial(write_settings, folder, settings_files(cfg, hydra), record)
-        with _log_held_back() as release:
-            self._run(cfg, hydra, folder, record, begin, release)
+        with job_named(hydra, folder.name), _log_held_back(lambda: has_begun(folder, record)):
+            self._run(cfg, hydra, folder, record, begin)
         return record.get("value")
 
     def _run(
@@ -87,26 +89,21 @@ class Job:
         folder: Path,
         record: dict[str, Any],
         begin: Begin,
-        release: Callable[[], None],
     ) -> None:
         """Call the task and write into `record`, and the folder of a run that has begun, what became of it."""
         try:
             if hydra.mode == RunMode.MULTIRUN:  # a row of the table, whatever becomes of it
                 begin()
-                release()
             record["value"] = self.task(cfg, begin)
             record["status"] = RunFolder(folder).summary.get("status", "finished")
         except (KeyboardInterrupt, Interrupted) as stop:
             record["status"] = "interrupted"
             self._stop(stop)
         except (Exception, SystemExit) as error:  # noqa: BLE001
-            if has_begun(folder, record):
-                release()
             record.update(status="failed", **self._fail(error, folder, hydra, has_begun(folder, record)))
             traceback.clear_frames(error.__traceback__)  # tensors of a failed job would stay on the device
         finally:
             if has_begun(folder, record):
-                release()
                 record["seconds"] = round(time.time() - record["began"], 1)
                 self._write(folder, record)
             elif not any(folder.iterdir()):
@@ -139,9 +136,9 @@ class Job:
         short = message or (str(error) if isinstance(error, RunError) else messages.one_line(error))
         where = ""
         if begun:
-            _write_to_log(short, error if message is None else None)
+            log_to_file(log, logging.ERROR, short, error if message is None else None)
             log_file = folder / f"{hydra.job.name}.log"
-            where = f"\n  The traceback is in {resume.relative(log_file)}" if message is None else ""
+            where = f"\n  The traceback is in {relative(log_file)}" if message is None else ""
         unexpected = message is None and not isinstance(error, RunError)
         if self.full_error or (unexpected and hydra.mode == RunMode.RUN):
             traceback.print_exception(error)
@@ -175,39 +172,46 @@ def has_begun(folder: Path, record: dict[str, Any]) -> bool:
 
 
 @contextmanager
-def _log_held_back() -> Iterator[Callable[[], None]]:
-    """Keep what is logged out of the run's log file until the function that this yields is called."""
-    root = logging.getLogger()
-    files = [handler for handler in root.handlers if isinstance(handler, logging.FileHandler)]
-    memories = [MemoryHandler(100_000, logging.CRITICAL + 1, file, flushOnClose=False) for file in files]
-    root.handlers = [handler for handler in root.handlers if handler not in files] + memories  # type: ignore[operator]
-
-    def release() -> None:
-        for memory in memories:
-            memory.flush()
-        root.handlers = [handler for handler in root.handlers if handler not in memories]
-        root.handlers += [file for file in files if file not in root.handlers]
-
-    try:
-        yield release
-    finally:
-        root.handlers = [handler for handler in root.handlers if handler not in memories]
-
-
-def _write_to_log(text: str, error: BaseException | None) -> None:
-    """To the run's log file alone."""
-    record = log.makeRecord(
-        log.name,
-        logging.ERROR,
-        "",
-        0,
-        text,
-        (),
-        None if error is None else (type(error), error, error.__traceback__),
-    )
+def job_named(hydra: HydraConf, name: str) -> Iterator[None]:
+    """Let what the job says on the console begin with its name where a launcher runs jobs side by side."""
+    if hydra.runtime.choices.get("hydra/launcher", "basic") != "basic":
+        os.environ[JOB] = name
     for handler in logging.getLogger().handlers:
-        if isinstance(handler, logging.FileHandler):
-            handler.handle(record)
+        if type(handler) is logging.StreamHandler:
+            handler.setFormatter(logging.Formatter(line_format()))
+    try:
+        yield
+    finally:
+        os.environ.pop(JOB, None)
+
+
+class _HeldBack(MemoryHandler):
+    """Keeps what is logged out of a run's log file until the run has begun."""
+
+    def __init__(self, begun: Callable[[], bool], file: logging.FileHandler) -> None:
+        super().__init__(100_000, target=file, flushOnClose=False)
+        self.begun = begun
+        self.open = False
+
+    def shouldFlush(self, record: logging.LogRecord | None = None) -> bool:  # noqa: N802
+        self.open = self.open or self.begun()
+        return self.open
+
+
+@contextmanager
+def _log_held_back(begun: Callable[[], bool]) -> Iterator[None]:
+    """Keep what is logged out of the run's log file until `begun` is true."""
+    root = logging.getLogger()
+    before = root.handlers
+    held = [_HeldBack(begun, one) if isinstance(one, logging.FileHandler) else one for one in before]
+    root.handlers = held
+    try:
+        yield
+    finally:
+        for handler in held:
+            if isinstance(handler, _HeldBack) and handler.shouldFlush():
+                handler.flush()
+        root.handlers = before
 
 
 def portable(cfg: DictConfig) -> dict[str, Any]:

@@ -99,8 +99,8 @@ def runs_of(folders: Sequence[Path]) -> list[RunFolder]:
 
 
 def _print(made: list[Table], arguments: argparse.Namespace) -> None:
+    from gan_experiments.figures import aligned
     from gan_experiments.reports.budget import budget_cells, pools
-    from gan_experiments.reports.table import aligned
 
     width = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
     for table in made:

@@ -21,7 +21,7 @@ from omegaconf import DictConfig
 from gan_experiments.cli.catalogue import Catalogue, override_key
 from gan_experiments.errors import UserError
 from gan_experiments.locking import refuse_if_locked
-from gan_experiments.runs import RunFolder
+from gan_experiments.runs import RunFolder, relative
 
 AUTO = "auto"
 LAST = Path("checkpoints/last.pt")
@@ -92,11 +92,6 @@ def check_enclosed(run: Path) -> None:
             )
         if not (path.is_file() or path.is_dir()):
             raise UserError(f"{path} is neither a file nor a folder, so the run cannot go on there")
-
-
-def relative(path: Path) -> str:
-    """A path as the user would type it: relative where it lies below the current folder."""
-    return str(path.relative_to(Path.cwd())) if path.is_relative_to(Path.cwd()) else str(path)
 
 
 def overrides(run: Path) -> list[str]:

@@ -14,8 +14,8 @@ from gan_experiments.cli import jobs, resume
 from gan_experiments.cli.catalogue import override_key
 from gan_experiments.cli.exit_codes import INTERRUPTED, TERMINATED
 from gan_experiments.errors import RunError, UserError
-from gan_experiments.reports.table import aligned
-from gan_experiments.runs import RECORD, RunFolder
+from gan_experiments.figures import aligned, is_reported, with_error
+from gan_experiments.runs import RECORD, RunFolder, relative
 from gan_experiments.writing import writing
 
 
@@ -91,7 +91,7 @@ class Sweep:
         except RunError as error:
             print(f"summary.csv: {error}", file=sys.stderr)
             exit_code = exit_code or 1
-        print(f"Sweep folder: {resume.relative(self.folder)}")
+        print(f"Sweep folder: {relative(self.folder)}")
         failed = {row.exit_code for row in rows if row.status == "failed" and self._is_ours(row.name)}
         if exit_code in (INTERRUPTED, TERMINATED) or not failed:
             return exit_code
@@ -99,33 +99,26 @@ class Sweep:
 
 
 def table(rows: list[Row], width: int | None = None) -> str:
-    """An aligned table: the settings that differ, the status, the metrics, the seconds, the folder's name.
+    """An aligned table: the settings that differ, the status, the reported figures with their errors, the seconds.
 
-    `width`: of the terminal, where there is one; the last metrics that do not fit are left to summary.csv.
+    `width`: of the terminal, where there is one; the last figures that do not fit are left to summary.csv.
     """
     keys = _columns(row.overrides for row in rows)
     varying = [key for key in keys if len({row.overrides.get(key) for row in rows}) > 1]
-    metrics = _columns(row.metrics for row in rows)
-    text = _aligned(rows, varying, metrics)
-    while width is not None and len(metrics) > 1 and max(map(len, text.splitlines())) > width:
-        metrics.pop()
-        text = _aligned(rows, varying, metrics)
+    names = [name for name in _columns(row.metrics for row in rows) if is_reported(name)]
+    text = _aligned(rows, varying, names)
+    while width is not None and len(names) > 1 and max(map(len, text.splitlines())) > width:
+        names.pop()
+        text = _aligned(rows, varying, names)
     return text
 
 
-def _aligned(rows: list[Row], varying: list[str], metrics: list[str]) -> str:
-    lines = [[*varying, "status", *metrics, "seconds", "folder"]]
+def _aligned(rows: list[Row], varying: list[str], names: list[str]) -> str:
+    lines = [[*varying, "status", *names, "seconds"]]
     for row in rows:
-        numbers = [row.metrics.get(name) for name in metrics]
-        lines.append(
-            [
-                *(row.overrides.get(key, "") for key in varying),
-                row.status,
-                *("" if number is None else f"{number:.4g}" for number in numbers),
-                "" if row.seconds is None else f"{row.seconds:.1f}",
-                row.name,
-            ]
-        )
+        settings = [row.overrides.get(key, "") for key in varying]
+        figures = [with_error(name, row.metrics) for name in names]
+        lines.append([*settings, row.status, *figures, "" if row.seconds is None else f"{row.seconds:.0f}"])
     return aligned(lines)
 
 

@@ -36,7 +36,7 @@ def task(cfg: DictConfig, begin: Begin) -> float | None:
     from hydra.core.hydra_config import HydraConfig
     from omegaconf import OmegaConf
 
-    from gan_experiments.cli.resume import relative
+    from gan_experiments.runs import relative
 
     hydra = HydraConfig.get()
     folder = Path(hydra.runtime.output_dir)

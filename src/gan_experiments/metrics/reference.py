@@ -17,6 +17,7 @@ from gan_experiments.metrics.features import Extraction, Extractor, Features
 from gan_experiments.metrics.frechet import Gaussian, Moments
 from gan_experiments.metrics.neighbours import Cloud, Manifold
 from gan_experiments.metrics.store import Store
+from gan_experiments.terminal import draws_bars
 
 
 def draw(count: int, limit: int | None, seed: int) -> Tensor:
@@ -69,7 +70,7 @@ class Reference:
         """The features, on the first rank."""
         extraction = Extraction(self.extractor)
         pieces = torch.split(self.rows, self.batch_size)
-        hidden = None if parallel.rank() == 0 else True  # else shown where there is a terminal
+        hidden = parallel.rank() > 0 or not draws_bars()
         with tqdm(total=len(self.rows), unit="image", desc="features", leave=False, disable=hidden) as bar:
             for index in parallel.share(len(pieces)):
                 for images in self.images.pieces(pieces[index].numpy()):

@@ -6,10 +6,10 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from gan_experiments.figures import direction, number
 from gan_experiments.plain import plain
-from gan_experiments.reports.figures import direction
 from gan_experiments.reports.table import Row, Table
-from gan_experiments.reports.text import cut, number
+from gan_experiments.reports.text import cut
 
 FEWEST = 3  # runs of a pool
 

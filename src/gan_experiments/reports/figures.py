@@ -6,11 +6,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from gan_experiments.reports.text import number
-
-LOWER_IS_BETTER = ("fd", "fid", "kid", "mind", "mode_kl", "kl", "l1")
-HIGHER_IS_BETTER = ("precision", "recall", "density", "coverage", "is", "modes", "quality", "psnr", "ssim")
-OF_ANOTHER = ("se", "std", "unbiased")  # parts of a name: the error or the correction of another figure
+from gan_experiments.figures import direction, number
 
 
 @dataclass(frozen=True)
@@ -50,27 +46,6 @@ class Estimate:
     def __str__(self) -> str:
         text = number(self.mean, self.beside)
         return text if self.beside is None else f"{text} ± {number(self.beside, self.beside)}"
-
-
-def direction(name: str) -> int:
-    """1 where higher is better, -1 where lower is, 0 where neither holds; of `a_to_b/kid` as of `kid`."""
-    name = name.rpartition("/")[2]
-    for names, sign in ((LOWER_IS_BETTER, -1), (HIGHER_IS_BETTER, 1)):
-        if any(name == word or name.startswith(f"{word}_") for word in names):
-            return sign
-    return 0
-
-
-def is_reported(name: str) -> bool:
-    """Whether a figure has a column of its own: not an error or a correction of another one."""
-    return not any(part in OF_ANOTHER for part in name.split("_"))
-
-
-def error_of(name: str, metrics: Mapping[str, float]) -> float | None:
-    """The standard error that an evaluation gives for one of its figures: `fd_se_lenet` for `fd_lenet`."""
-    prefix, slash, figure = name.rpartition("/")
-    head, _, rest = figure.partition("_")
-    return metrics.get(prefix + slash + (f"{head}_se_{rest}" if rest else f"{head}_se"))
 
 
 def leaders(name: str, estimates: Mapping[int, Estimate]) -> set[int]:

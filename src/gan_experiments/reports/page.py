@@ -13,14 +13,14 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
 
 from gan_experiments import __version__
+from gan_experiments.figures import direction, number
 from gan_experiments.plain import plain
 from gan_experiments.reports import events, pictures
 from gan_experiments.reports.budget import Pool, pools
-from gan_experiments.reports.figures import direction
 from gan_experiments.reports.groups import Group
 from gan_experiments.reports.plots import COLOURS, Line, plot
 from gan_experiments.reports.table import Cell, Table, by_protocol, protocol_key
-from gan_experiments.reports.text import cut, flatten, number
+from gan_experiments.reports.text import cut, flatten
 from gan_experiments.runs import RunFolder
 
 PICTURES = 5_000_000  # bytes of all pictures of a page, before they become text

@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 
 from markupsafe import Markup, escape
 
-from gan_experiments.reports.text import cut, number, squeezed
+from gan_experiments.figures import number
+from gan_experiments.reports.text import cut, squeezed
 
 WIDTH, HEIGHT = 440, 260
 LEFT, TOP, BOTTOM = 48, 10, 38

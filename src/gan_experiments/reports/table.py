@@ -6,15 +6,15 @@ import csv
 import json
 import math
 from collections import defaultdict
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+from gan_experiments.figures import direction, error_of, is_reported, number
 from gan_experiments.plain import plain
-from gan_experiments.reports.figures import Estimate, direction, error_of, is_reported, leaders
+from gan_experiments.reports.figures import Estimate, leaders
 from gan_experiments.reports.groups import Group, telling
-from gan_experiments.reports.text import cut, flatten, number
+from gan_experiments.reports.text import cut, flatten
 from gan_experiments.runs import RunFolder
 
 NAMES = ("data",)  # parts of a protocol that another part, a digest, holds to
@@ -249,12 +249,6 @@ def _name(made: list[Table]) -> None:
     for table, protocol in zip(made, flat, strict=True):
         parts = [f"{plain(key)} {cut(protocol[key], 16)}" for key in keys if key in protocol]
         table.name = ", ".join(parts)
-
-
-def aligned(lines: Sequence[Sequence[str]]) -> str:
-    """Rows of cells as text in columns."""
-    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
-    return "\n".join("  ".join(map(str.ljust, line, widths)).rstrip() for line in lines)
 
 
 def write_csv(path: Path, groups: list[Group]) -> None:

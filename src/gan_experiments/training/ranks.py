@@ -28,6 +28,7 @@ from gan_experiments import parallel
 from gan_experiments.config import Config
 from gan_experiments.errors import Interrupted, RunError, UserError, refusal
 from gan_experiments.locking import locked
+from gan_experiments.terminal import line_format
 from gan_experiments.training.checkpoints import kept
 from gan_experiments.training.run import Run
 from gan_experiments.training.signals import STOPS, handlers_given_back
@@ -250,10 +251,9 @@ def _spawned(config: Config, folder: Path, record: dict[str, Any], begin: Begin)
     try:
         with group(config.gpu.resolve(int(os.environ["LOCAL_RANK"]))):
             if dist.get_rank() == 0:
-                handlers: list[logging.Handler] = [
-                    logging.FileHandler(folder / "train.log"),
-                    logging.StreamHandler(sys.stdout),
-                ]
+                console = logging.StreamHandler(sys.stdout)
+                console.setFormatter(logging.Formatter(line_format()))
+                handlers: list[logging.Handler] = [logging.FileHandler(folder / "train.log"), console]
                 logging.basicConfig(level=logging.INFO, format="%(message)s", handlers=handlers)
             return train(config, folder, record, begin)
     except (UserError, RunError) as error:

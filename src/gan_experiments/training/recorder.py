@@ -5,10 +5,8 @@ from __future__ import annotations
 import json
 import logging
 import math
-import sys
-import time
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from collections.abc import Mapping
+from contextlib import AbstractContextManager, nullcontext, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,12 +14,12 @@ import yaml
 from torch import Tensor
 from torch.utils.tensorboard import SummaryWriter
 from torch.utils.tensorboard.summary import hparams
-from tqdm import tqdm
 
-from gan_experiments import films
+from gan_experiments import figures, films
 from gan_experiments.errors import UserError
 from gan_experiments.grids import to_image
 from gan_experiments.runs import RunFolder, trim_evaluations
+from gan_experiments.training.progress import Progress
 from gan_experiments.writing import writing
 
 if TYPE_CHECKING:
@@ -36,9 +34,11 @@ class NullRecorder:
     def progress(self, step: int, total: int | None, scalars: dict[str, float], images: int) -> None:
         pass
 
-    @contextmanager
-    def pause(self) -> Iterator[None]:
-        yield
+    def step(self, step: int, total: int | None) -> None:
+        pass
+
+    def pause(self, doing: str = "") -> AbstractContextManager[None]:
+        return nullcontext()
 
     def scalars(self, step: int, values: Mapping[str, float]) -> None:
         pass
@@ -80,9 +80,7 @@ class Recorder(NullRecorder):
         for name in ("choices", "config", "provenance"):
             text = yaml.safe_dump(record[name], sort_keys=False)
             self.writer.add_text(name, f"```yaml\n{text}```", start)
-        self._began = time.monotonic()
-        self._last = (start, self._began)
-        self._bar = tqdm(initial=start, unit="step", disable=not sys.stderr.isatty(), leave=False)
+        self._progress = Progress(start)
 
     def _hparams(self, record: Mapping[str, Any]) -> None:
         """List the run in the HPARAMS tab now, with its scalars as live metrics (no experiment summary)."""
@@ -92,37 +90,25 @@ class Recorder(NullRecorder):
         self.writer.file_writer.add_summary(start)
 
     def progress(self, step: int, total: int | None, scalars: dict[str, float], images: int) -> None:
-        """Scalars of one interval, and a line or a bar with losses, images per second and time left.
+        """Scalars of one interval of training, shown with images per second and time left.
 
         total: the run's last step, where it is known. images: real ones in a batch.
         """
-        now = time.monotonic()
-        steps, seconds = step - self._last[0], max(now - self._last[1], 1e-9)
-        self._last = (step, now)
-        rate = images * steps / seconds
-        self.scalars(step, {**scalars, "time/images_per_second": rate})
         losses = {
             k.removeprefix("loss/"): v
             for k, v in scalars.items()
             if k.startswith("loss/") and k.count("/") == 1
         }
-        left = clock((total - step) * seconds / max(steps, 1)) if total else "?"
-        text = "  ".join(f"{name} {value:.3f}" for name, value in losses.items())
-        self._bar.total = total
-        self._bar.update(step - self._bar.n)
-        self._bar.set_postfix_str(f"{text}  {rate:.0f} images/s")
-        if self._bar.disable:
-            log.info("step %d/%s  %s  %.0f images/s  %s left", step, total or "?", text, rate, left)
+        rate = self._progress.interval(step, total, losses, images)
+        self.scalars(step, {**scalars, "time/images_per_second": rate})
 
-    @contextmanager
-    def pause(self) -> Iterator[None]:
-        """Leave out of the images per second what happens inside: samples, evaluations, checkpoints."""
-        before = time.monotonic()
-        try:
-            yield
-        finally:
-            step, last = self._last
-            self._last = (step, last + time.monotonic() - before)
+    def step(self, step: int, total: int | None) -> None:
+        """An update has been made; total: the run's last step, where it is known."""
+        self._progress.step(step, total)
+
+    def pause(self, doing: str = "") -> AbstractContextManager[None]:
+        """Leave what happens inside out of the images per second; `doing` is shown meanwhile."""
+        return self._progress.pause(doing)
 
     def scalars(self, step: int, values: Mapping[str, float]) -> None:
         for name, value in values.items():
@@ -142,14 +128,12 @@ class Recorder(NullRecorder):
         with (self.folder / "metrics.jsonl").open("a") as file:
             file.write(json.dumps(jsonable(row)) + "\n")
         self.scalars(row["step"], {f"metric/{name}": value for name, value in row["metrics"].items()})
-        figures = "  ".join(f"{name} {value:.4g}" for name, value in row["metrics"].items())
-        self.say(f"step {row['step']}: {figures}")
+        self.say(figures.table(f"step {row['step']}", row["metrics"], row.get("floor", {})))
 
     def say(self, message: str) -> None:
-        """A line of the log, above the progress bar where there is one."""
-        self._bar.clear()
-        log.info(message)
-        self._bar.refresh()
+        """Lines of the log."""
+        for line in message.splitlines():
+            log.info(line)
 
     def film(self) -> None:
         """train.gif, of the sample grids so far, if there are two."""
@@ -163,7 +147,7 @@ class Recorder(NullRecorder):
         assert self.writer.file_writer is not None
         self.writer.file_writer.add_summary(self._end)
         self.writer.close()
-        self._bar.close()
+        self._progress.close()
 
 
 def flatten(node: Any, prefix: str = "") -> dict[str, bool | int | float | str]:
@@ -191,10 +175,3 @@ def write_json(path: Path, value: Any) -> None:
     """Write `value` as JSON; raises RunError where the system refuses."""
     with writing(path) as file:
         file.write_text(json.dumps(jsonable(value), indent=2) + "\n")
-
-
-def clock(seconds: float) -> str:
-    """`1:02:03` or `2:03`."""
-    minutes, rest = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes}:{rest:02d}"

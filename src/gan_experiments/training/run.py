@@ -21,6 +21,7 @@ from gan_experiments.training.checkpoints import Checkpoints, NoCheckpoints
 from gan_experiments.training.clock import Clock
 from gan_experiments.training.engine import Engine
 from gan_experiments.training.evaluation import Evaluations, objective, record
+from gan_experiments.training.opening import opening
 from gan_experiments.training.pictures import NoPictures, Pictures
 from gan_experiments.training.provenance import provenance
 from gan_experiments.training.recorder import NullRecorder, Recorder
@@ -151,12 +152,13 @@ class Run:
         status = "failed"
         try:
             with catch_signals() as self.caught:
-                self.recorder.say(f"writing to {self.folder}")
+                self.recorder.say(opening(self.config, self.record, self.real, self.networks, self.folder))
                 if self.engine.step == 0:
                     self.pictures.start()
                 self._report()  # what an earlier attempt was stopped before
                 while self.engine.progress < 1:
                     self.engine.iterate()
+                    self.recorder.step(self.engine.step, self._last_step())
                     self._log_and_save(finished=self.engine.progress == 1)
                     self._report()
             self.recorder.film()
@@ -201,8 +203,9 @@ class Run:
         self.due = tuple(name for name, steps in every.items() if finished or step % steps == 0)
         save = finished or step % train.checkpoint_every == 0
         if save or step % train.log_every == 0:
-            total = train.length.last_step(step, self.engine.images_seen)
-            self.recorder.progress(step, total, {**self.engine.drain(), **self._rates()}, train.batch_size)
+            self.recorder.progress(
+                step, self._last_step(), {**self.engine.drain(), **self._rates()}, train.batch_size
+            )
         number = agreed(self.caught, step, self.device)
         with self.clock.pause(), self.recorder.pause():
             if self.due or save or number:
@@ -219,7 +222,7 @@ class Run:
         """What is still due of this step: pictures, figures; then the checkpoint that says so, if there is one."""
         if not self.due:
             return
-        with self.clock.pause(), self.recorder.pause():
+        with self.clock.pause(), self.recorder.pause("evaluating" if EVALUATION in self.due else ""):
             self._settle()
             if PICTURES in self.due:
                 self.pictures.draw(self.engine.step)
@@ -246,6 +249,9 @@ class Run:
         if parallel.initialized():
             dist.barrier()
         raise Interrupted(number, self.checkpoints.path(self.engine.step))
+
+    def _last_step(self) -> int | None:
+        return self.config.train.length.last_step(self.engine.step, self.engine.images_seen)
 
     def _rates(self) -> dict[str, float]:
         learning_rate, progress = self.config.optim.learning_rate, self.engine.progress

@@ -1,0 +1,67 @@
+"""What a run says before its first update: what it trains, on what, how, and where that ends up."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import fields
+from enum import Enum
+from pathlib import Path
+from typing import Any
+
+from torch import nn
+
+from gan_experiments.config import Config
+from gan_experiments.data import ImageSet
+from gan_experiments.figures import aligned
+from gan_experiments.runs import relative
+
+OF_SCHEDULE = ("schedule", "decay_start", "final_factor", "eps")  # settings too many for one line
+
+
+def opening(
+    config: Config, record: Mapping[str, Any], real: ImageSet, networks: Mapping[str, nn.Module], folder: Path
+) -> str:
+    """The start-up block; `record` has the run's choices and provenance, `real` its training images."""
+    choices, machine = record["choices"], record["provenance"]
+
+    def option(group: str) -> str:
+        return str(choices.get(group) or type(getattr(config, group)).__name__)
+
+    train = config.train
+    sizes = [
+        f"{name} {sum(weight.numel() for weight in network.parameters()):,}"
+        for name, network in networks.items()
+    ]
+    end = f"{train.steps:,} steps" if train.images is None else f"{train.images:,} images"
+    ranks = f"{machine['devices']} ranks, " * (machine["devices"] > 1)
+    return aligned(
+        [
+            ("device", f"{machine['device']}, {ranks}threads {machine['threads']}"),
+            ("precision", machine["precision"]),
+            ("data", f"{option('data')}, {_images(config, real)}"),
+            ("model", option("model")),
+            ("networks", f"{option('network')}, parameters: {', '.join(sizes)}"),
+            ("loss", ", ".join([option("loss"), *getattr(config.model, "penalties", {})])),
+            ("optimiser", f"{option('optim')}, {_optimiser(config.optim)}"),
+            ("length", f"{end}, {train.batch_size} images a batch"),
+            ("folder", str(relative(folder))),
+        ]
+    )
+
+
+def _images(config: Config, real: ImageSet) -> str:
+    shape = config.data.shape
+    kind = f"images of {shape.channels}x{shape.size}x{shape.size}" if shape.bounded else "points"
+    text = f"{len(real):,} {kind}"
+    if real.sources is not None:
+        text += f", {len(real.sources):,} of the other domain"
+    return f"{text}, {shape.classes} classes" if shape.classes else text
+
+
+def _optimiser(optim: Any) -> str:
+    values = {field.name: getattr(optim, field.name) for field in fields(optim)}
+    parts = [
+        f"{name} {value}" for name, value in values.items() if value is not None and name not in OF_SCHEDULE
+    ]
+    schedule = values["schedule"].value if isinstance(values["schedule"], Enum) else values["schedule"]
+    return ", ".join(parts + [f"{schedule} decay"] * (schedule != "constant"))
