@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Optional
 
 from omegaconf import MISSING
@@ -17,6 +17,11 @@ class Length:
 
     steps: int
     images: int | None = None
+
+    @property
+    def setting(self) -> str:
+        """As it is typed."""
+        return f"train.steps={self.steps}" if self.images is None else f"train.images={self.images}"
 
     def progress(self, step: int, images_seen: int) -> float:
         """The share done, in [0, 1]."""
@@ -70,6 +75,27 @@ class Train:
 
 
 @dataclass
+class Init:
+    """The run whose weights a new one begins with: `checkpoint` is its folder or a checkpoint file.
+
+    networks: those that are taken; None for all that both have. freeze: layers of the discriminator, from the image on,
+    that keep these weights (Mo et al. 2020).
+    """
+
+    checkpoint: Optional[str] = None  # noqa: UP045
+    networks: Optional[list[str]] = None  # noqa: UP045
+    freeze: int = 0
+
+    def __post_init__(self) -> None:
+        if self.freeze < 0:
+            raise UserError(f"init.freeze must be 0 or more, not {self.freeze}")
+        if self.checkpoint is None and (self.freeze or self.networks is not None):
+            raise UserError(
+                "init.freeze and init.networks are about weights of another run: init=RUN says which"
+            )
+
+
+@dataclass
 class Paths:
     """Where data is read from and results are written to."""
 
@@ -90,6 +116,7 @@ class Config:
     gpu: Any = MISSING
     train: Train = MISSING
     paths: Paths = MISSING
+    init: Init = field(default_factory=Init)
     seed: int = 0
     resume: Optional[str] = None  # noqa: UP045
     sweep: Optional[str] = None  # noqa: UP045

@@ -49,6 +49,7 @@ TYPED = {
     "+foo=1": "there is no setting foo. There are: data, ...",
     "steps=5": "there is no setting steps\n  Did you mean 'train.steps'?",
     "lr=1e-3": "there is no setting lr\n  Did you mean 'optim.lr'?",
+    "init.networks=generator": "init.networks=generator: this is a list, 'init.networks=[generator]'",
     "seed.x=1": "seed.x=1: seed is a single value and has no settings of its own",
     "paths=/x": "paths=/x: paths is no single value; it has: data, outputs",
     "~foo": "~foo: there is no setting foo to take away",

@@ -139,6 +139,19 @@ def test_auto_looks_in_the_folder_that_is_named(gan_train: Command, trainer: Any
     set_status(trainer.folder, "interrupted")
     gan_train(*words)
     assert trainer.config.resume == str(tmp_path / "mine" / "checkpoints" / "last.pt")
+    gan_train(*words)  # has finished by now: a job that is queued once too often is no mistake
+    assert [call[0].resume for call in trainer.calls[1:]] == [trainer.config.resume] * 2
+
+
+def test_a_resumed_run_keeps_the_one_that_it_began_with(
+    gan_train: Command, trainer: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gan_train("init=other", "init.freeze=2")
+    assert (trainer.config.init.checkpoint, trainer.config.init.freeze) == ("other", 2)
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    gan_train(f"resume={trainer.folder}")
+    assert (trainer.config.init.checkpoint, trainer.config.init.freeze) == (str(tmp_path / "other"), 2)
 
 
 def test_sweep_job_can_be_continued_by_itself(gan_train: Command, trainer: Any) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
 import signal
 from dataclasses import dataclass
@@ -267,12 +268,18 @@ def test_a_run_of_so_many_images_goes_on_where_it_stopped(compose: Any, tmp_path
     assert all(torch.equal(whole[name], parts[name]) for name in whole)
 
 
-def test_a_resumed_run_adds_to_its_records(compose: Any, tmp_path: Path) -> None:
+def test_a_resumed_run_adds_to_its_records(
+    compose: Any, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
     config, record = compose("model=gan", "train.steps=4")
     run(config, tmp_path, record)
     config, record = compose("model=gan", "train.steps=8")
     config.resume = str(tmp_path / "checkpoints" / "last.pt")
     run(config, tmp_path, record)
+    assert "nothing is left" not in caplog.text
+    run(config, tmp_path, record)
+    assert f"nothing is left of this run (train.steps=8): resume={tmp_path} with more goes on" in caplog.text
     events = EventAccumulator(str(tmp_path))
     events.Reload()
     # Sorted, since the names of two files of one second need not be in their order.

@@ -67,10 +67,11 @@ def parse(argv: list[str], catalogue: Catalogue) -> Arguments:
 
 
 def expanded(overrides: list[str], catalogue: Catalogue) -> list[str]:
-    """Overrides as Hydra understands them: the recipe that an experiment has for the model, and lists of metrics.
+    """Overrides as Hydra understands them: an experiment's recipe for the model, lists of metrics, `init=RUN`.
 
     What is swept is left as it is, to be expanded in each of the jobs.
     """
+    overrides = [re.sub(r"^init=", "init.checkpoint=", override) for override in overrides]
     return _several_metrics(overrides, catalogue) + _own_recipe(overrides, catalogue)
 
 

@@ -146,6 +146,8 @@ def _omegaconf_error(error: OmegaConfBaseException, catalogue: Catalogue) -> str
             return f"{key} is no single value; it has: {', '.join(map(str, error.child_node))}"
         if error.value == {}:
             return f"{key} is a single value and has no settings of its own"
+        if "is not a ListConfig" in text:
+            return f"this is a list, '{key}=[{error.value}]'"
         return text
     return f"{key}: {text}"
 

@@ -26,11 +26,8 @@ from gan_experiments.runs import RunFolder, relative
 AUTO = "auto"
 LAST = Path("checkpoints/last.pt")
 OVERRIDES = Path(".hydra/overrides.yaml")
-PLACES = (
-    "data.path",
-    "paths.data",
-    "metrics.weights",
-)  # settings that may name a place beside the old folder
+# settings that may name a place beside the old folder
+PLACES = ("data.path", "paths.data", "metrics.weights", "init.checkpoint")
 LARGEST = 100_000  # bytes of a settings file
 
 
@@ -58,14 +55,14 @@ def continued(given: list[str], flags: argparse.Namespace, catalogue: Catalogue)
 def located(config: DictConfig) -> tuple[Path | None, Path | None, str | None]:
     """What composed settings resume: the checkpoint, the run's folder if it lies in one, and what to tell.
 
-    `resume=auto` takes the newest unfinished run with the same overrides, in hydra.run.dir where that is named, or none.
+    `resume=auto` takes the newest unfinished run with the same overrides; where hydra.run.dir is named, the run in it.
     """
     checkpoint = None if config.get("resume") is None else Path(config.resume)
     if config.get("resume") == AUTO:
-        unfinished = _newest_unfinished(config)
-        if unfinished is None:
+        run = _newest(config)
+        if run is None:
             return None, None, "resume=auto: no unfinished run with these settings, so this is a fresh start"
-        checkpoint = unfinished / LAST
+        checkpoint = run / LAST
     if checkpoint is None:
         return None, None, None
     run = run_of(checkpoint)
@@ -137,7 +134,7 @@ def _replayed(run: Path, new: list[str], config_dir: str | None, catalogue: Cata
 def _known(override: Override, catalogue: Catalogue) -> bool:
     """Whether an override sets something in the schema, or chooses an option that the config folders have."""
     key, package = override.key_or_group, override.package
-    roots = {"seed", "train", "paths", *catalogue.defaults} - {"hparams_search"}
+    roots = {"seed", "train", "paths", "init", *catalogue.defaults} - {"hparams_search"}
     if override.is_sweep_override() or re.search(
         r"\$\{[^}]*:", override.input_line or ""
     ):  # a resolver runs code
@@ -190,15 +187,16 @@ def _checkpoint(path: Path) -> Path:
     return path.absolute()
 
 
-def _newest_unfinished(config: DictConfig) -> Path | None:
+def _newest(config: DictConfig) -> Path | None:
     choices = config.hydra.runtime.choices
     mine = _same(list(config.hydra.overrides.task))
     named = any(override_key(one) == "hydra.run.dir" for one in config.hydra.overrides.hydra)
     usual = Path(config.paths.outputs).glob(f"{choices.model}-{choices.data}/*/")
     runs = [Path(config.hydra.run.dir)] if named else usual
     for run in sorted(runs, key=_last_active, reverse=True):
-        unfinished = (run / LAST).is_file() and RunFolder(run).summary.get("status") != "finished"
-        if unfinished and run_of(run / LAST) is not None and _same(overrides(run)) == mine:
+        if not (run / LAST).is_file() or run_of(run / LAST) is None or _same(overrides(run)) != mine:
+            continue
+        if named or RunFolder(run).summary.get("status") != "finished":
             return run.resolve()
     return None
 

@@ -24,8 +24,9 @@ from gan_experiments.types import Batch
 class Engine:
     """Owns the networks' updates: autocast, backward, averaging over ranks, optimisers, EMA.
 
-    networks: as `Model.build` names them, already on `device`. draw: gives this rank's next batch. length: of the
-    whole run, in updates and perhaps in images. ema: decay of the moving averages, 0 for none.
+    networks: as `Model.build` names them, already on `device`; what needs no gradient stays as it is. draw: gives this
+    rank's next batch. length: of the whole run, in updates and perhaps in images. ema: decay of the moving averages, 0
+    for none.
     Nothing here waits for the device but `drain`.
     """
 
@@ -56,9 +57,11 @@ class Engine:
         self._draw = draw
         self.phases = model.phases()
         # Lists, since walking the modules at every step costs a tenth of a small network's time.
+        trained = {
+            name: [p for p in network.parameters() if p.requires_grad] for name, network in networks.items()
+        }
         self.parameters = {
-            phase.name: [p for name in phase.updates for p in networks[name].parameters()]
-            for phase in self.phases
+            phase.name: [p for name in phase.updates for p in trained[name]] for phase in self.phases
         }
         # What no later phase of an iteration updates needs no graph of its own there: a tenth of a critic's time.
         self._done = {
@@ -66,7 +69,7 @@ class Engine:
                 p
                 for name in phase.updates
                 if not any(name in later.updates for later in self.phases[index + 1 :])
-                for p in networks[name].parameters()
+                for p in trained[name]
             ]
             for index, phase in enumerate(self.phases)
         }

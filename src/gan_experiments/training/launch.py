@@ -9,7 +9,7 @@ from typing import Any
 from gan_experiments import launchers
 from gan_experiments.config import Config
 from gan_experiments.errors import UserError
-from gan_experiments.training import ranks
+from gan_experiments.training import ranks, warmstart
 from gan_experiments.training.companions import check_companions
 
 
@@ -41,6 +41,7 @@ def check(config: Config) -> None:
     config.model.check(config.loss, config.data)
     _check_ranks(config.gpu.devices, config.train.batch_size)
     _check_files(config, Path(config.paths.data))
+    warmstart.source(config)
 
 
 def _check_files(config: Config, root: Path) -> None:

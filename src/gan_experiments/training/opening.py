@@ -41,6 +41,7 @@ def opening(
             ("data", f"{option('data')}, {_images(config, real)}"),
             ("model", option("model")),
             ("networks", f"{option('network')}, parameters: {', '.join(sizes)}"),
+            *([("init", machine["init"])] if "init" in machine else []),
             ("loss", ", ".join([option("loss"), *getattr(config.model, "penalties", {})])),
             ("optimiser", f"{option('optim')}, {_optimiser(config.optim)}"),
             ("length", f"{end}, {train.batch_size} images a batch"),

@@ -16,7 +16,7 @@ from gan_experiments.data import ImageSet
 from gan_experiments.data.loader import Loader
 from gan_experiments.errors import Interrupted, UserError
 from gan_experiments.noise import Noise
-from gan_experiments.training import checkpoint
+from gan_experiments.training import checkpoint, warmstart
 from gan_experiments.training.checkpoints import Checkpoints, NoCheckpoints
 from gan_experiments.training.clock import Clock
 from gan_experiments.training.engine import Engine
@@ -52,6 +52,8 @@ class Run:
         self.layout = config.gpu.memory_format(config.network)
         self.shape = shape_of(config.data, self.real)
         self.networks = self._build()
+        if (taken := warmstart.begin(config, self.networks)) is not None:
+            self.record["provenance"]["init"] = taken
         self.loader = Loader(
             self.real,
             config.train.batch_size,
@@ -124,6 +126,8 @@ class Run:
             self.best, self.metrics = state["best"], state["metrics"]
             self.due = tuple(state.get("due", ()))
             self.best.get("step")
+            if (init := state["record"].get("provenance", {}).get("init")) is not None:
+                self.record["provenance"]["init"] = init
         except (RuntimeError, ValueError) as error:
             reason = (
                 " ".join(str(error).split("\n\t")[:2]) or type(error).__name__
@@ -153,6 +157,11 @@ class Run:
         try:
             with catch_signals() as self.caught:
                 self.recorder.say(opening(self.config, self.record, self.real, self.networks, self.folder))
+                if self.engine.progress == 1 and not self.due:
+                    length = self.config.train.length.setting
+                    self.recorder.say(
+                        f"nothing is left of this run ({length}): resume={self.folder} with more goes on"
+                    )
                 if self.engine.step == 0:
                     self.pictures.start()
                 self._report()  # what an earlier attempt was stopped before
