@@ -6,7 +6,6 @@ import os
 import socket
 from contextlib import ExitStack
 
-from gan_experiments.data.files import user_folder
 from gan_experiments.errors import UserError
 from gan_experiments.locking import locked
 
@@ -37,6 +36,8 @@ def _all() -> list[str]:
 
 def _place() -> int | None:
     """The first number that no other job has; None where nothing can be locked."""
+    from gan_experiments.data.files import user_folder  # beside torch, which completion does without
+
     for number in range(JOBS):
         try:
             kept.enter_context(locked(user_folder() / "jobs" / socket.gethostname() / str(number)))
