@@ -48,7 +48,6 @@ LINES = [
     "model=gan,san",
     "model=glob(*)",
     "seed=range(0,3)",
-    "hparams_search=optuna",
     "-m",
     "--config-dir=evil",
     "-cd",
@@ -97,6 +96,20 @@ def test_lines_that_are_no_settings_are_refused(
         result = gan_train("resume=run")
         assert_refused(result, trainer, before, tmp_path)
         assert "is not replayed" in result.err, line
+
+
+def test_a_search_is_left_out(run: Path, gan_train: Command, trainer: Any) -> None:
+    lines = [
+        "seed=3",
+        "hparams_search=optuna",
+        "+hparams_search/random@hydra=wgan",
+        "+experiment/mnist@hydra=gan",
+    ]
+    (run / ".hydra" / "overrides.yaml").write_text(yaml.safe_dump(lines))
+    assert gan_train("resume=run").code == 0
+    ((config, _, record),) = trainer.calls
+    assert config.seed == 3
+    assert [line.partition("=")[0] for line in record["overrides"]] == ["seed", "resume"]
 
 
 BOMB = "a: &a [x]\n" + "".join(

@@ -14,7 +14,7 @@ from hydra._internal.utils import get_args_parser
 from hydra.core.override_parser.overrides_parser import OverridesParser
 
 from gan_experiments.cli import resume
-from gan_experiments.cli.catalogue import PLACES, Catalogue, override_key
+from gan_experiments.cli.catalogue import PLACES, RECIPES, Catalogue, override_key
 from gan_experiments.cli.messages import unknown_setting
 from gan_experiments.errors import UserError, did_you_mean
 
@@ -76,12 +76,15 @@ def expanded(overrides: list[str], catalogue: Catalogue) -> list[str]:
 
 
 def _own_recipe(overrides: list[str], catalogue: Catalogue) -> list[str]:
-    """`+experiment/mnist=gan` for `experiment=mnist model=gan`, where there is such a file."""
-    chosen = {override_key(one): one.partition("=")[2] for one in overrides}
-    defaults = {group: setting.value for group, setting in catalogue.defaults.items()}
-    group = f"experiment/{chosen.get('experiment', 'null')}"
-    model = chosen.get("model", defaults.get("model", ""))
-    return [f"+{group}={model}"] if model in catalogue.groups.get(group, ()) and group not in chosen else []
+    """`+experiment/mnist=gan` for `experiment=mnist model=gan`, where there is such a file; searches likewise."""
+    typed = {override_key(one): one.partition("=")[2] for one in overrides}
+    chosen = {group: setting.value for group, setting in catalogue.defaults.items()} | typed
+    groups = [f"{group}/{chosen.get(group)}" for group in RECIPES]
+    return [
+        f"+{group}={chosen['model']}"
+        for group in groups
+        if group not in typed and chosen.get("model") in catalogue.groups.get(group, ())
+    ]
 
 
 def _several_metrics(overrides: list[str], catalogue: Catalogue) -> list[str]:

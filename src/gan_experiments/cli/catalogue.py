@@ -28,6 +28,15 @@ def group_of(override: str) -> str:
     return override_key(override).partition(".")[0].partition("@")[0]
 
 
+RECIPES = ("experiment", "hparams_search")
+"""The groups whose options may have files of their own for single models: `experiment/mnist/gan.yaml`."""
+
+
+def own_recipe(override: str) -> bool:
+    """Whether an override was added to take what an option has for the model: `+experiment/mnist=gan`."""
+    return override_key(override).partition("/")[0] in RECIPES and "/" in override_key(override)
+
+
 @dataclass(frozen=True)
 class Setting:
     """One key of a YAML file with the comment that stands behind it."""

@@ -19,9 +19,9 @@ from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf, read_write
 
 from gan_experiments import components
-from gan_experiments.cli import jobs, resume
+from gan_experiments.cli import draws, jobs, resume
 from gan_experiments.cli.arguments import expanded
-from gan_experiments.cli.catalogue import Catalogue, override_key
+from gan_experiments.cli.catalogue import RECIPES, Catalogue, override_key, own_recipe
 from gan_experiments.cli.composing import check_numbers
 from gan_experiments.cli.messages import component_to_add, unknown_setting
 from gan_experiments.cli.sweeps import Sweep
@@ -149,7 +149,8 @@ class Checking:
         """The overrides of every job of a grid."""
         given = [f"{key}={value}" for key, value in (config.hydra.sweeper.params or {}).items()]
         parser = OverridesParser.create(config_loader=self.hydra.config_loader)
-        overrides = parser.parse_overrides([*given, *config.hydra.overrides.task])
+        every = parser.parse_overrides([*given, *config.hydra.overrides.task])
+        overrides = [one for one in every if not draws.is_drawn(one)]
         for override in overrides:
             _check_continuous(override)
         counts = [len(_values(one)) for one in overrides if one.is_sweep_override()]
@@ -161,7 +162,24 @@ class Checking:
         if not batch:
             empty = [one.input_line for one in overrides if one.is_sweep_override() and not _values(one)]
             raise UserError(f"{empty[0]} gives no value, so there is nothing to run")
-        return [expanded(list(job), self.catalogue) for job in batch]
+        grid = [expanded(list(job), self.catalogue) for job in batch]
+        typed = [one for one in every[len(given) :] if draws.is_drawn(one)]
+        if typed or config.hydra.runtime.choices.get("hparams_search"):
+            self._draw(config, grid, typed)
+        return grid
+
+    def _draw(self, config: DictConfig, grid: list[list[str]], typed: list[Override]) -> None:
+        """Add to each job of a grid what its search has for its model, and random settings of the command line."""
+        parser = OverridesParser.create(config_loader=self.hydra.config_loader)
+        searches: dict[tuple[str, ...], list[Override]] = {}
+        for job in grid:
+            files = tuple(one for one in job if override_key(one) in ("model", *RECIPES) or own_recipe(one))
+            if files not in searches:
+                composed = self.hydra.config_loader.load_sweep_config(config, list(files))
+                own = [f"{key}={value}" for key, value in (composed.hydra.sweeper.params or {}).items()]
+                searches[files] = parser.parse_overrides(own)
+            given = {override_key(one): one.partition("=")[2] for one in job}
+            job += draws.drawn([*searches[files], *typed], given)
 
     def _check_job(self, config: DictConfig, overrides: list[str]) -> str:
         job = self.hydra.config_loader.load_sweep_config(config, overrides)
@@ -207,7 +225,7 @@ def _is_typed(node: Any) -> bool:
 def _check_continuous(override: Override) -> None:
     if override.is_sweep_override() and not override.is_discrete_sweep():
         raise UserError(
-            f"{override.input_line} is for a search (hparams_search=optuna); a grid takes values: a,b,c"
+            f"{override.input_line} is for a search (hparams_search=optuna); a grid takes values: a,b,c, and\n  tag(random, interval(a, b)) one for every seed"
         )
 
 

@@ -30,7 +30,7 @@ from omegaconf import DictConfig, OmegaConf, read_write
 from omegaconf.errors import OmegaConfBaseException
 
 from gan_experiments.cli import gpus, messages, resume
-from gan_experiments.cli.catalogue import Catalogue, override_key
+from gan_experiments.cli.catalogue import Catalogue, override_key, own_recipe
 from gan_experiments.cli.exit_codes import TERMINATED, say_error
 from gan_experiments.errors import Interrupted, RunError, UserError, too_large
 from gan_experiments.locking import NAME as LOCK
@@ -264,11 +264,6 @@ def sweep_folder(parent: Path, name: str) -> Path:
     if not re.fullmatch(r"[\w+-][\w.+-]*", str(name)):
         raise UserError(f"sweep={name}: a sweep's name is a folder's name, of letters, digits and . _ + -")
     return parent / str(name)
-
-
-def own_recipe(override: str) -> bool:
-    """Whether an override was added to take an experiment's recipe for the model: `+experiment/mnist=gan`."""
-    return override_key(override).startswith("experiment/")
 
 
 def job_name(overrides: Sequence[str], longest: int = MAX_NAME) -> str:

@@ -18,7 +18,7 @@ from hydra.core.override_parser.types import Override
 from hydra.errors import HydraException
 from omegaconf import DictConfig
 
-from gan_experiments.cli.catalogue import Catalogue, override_key
+from gan_experiments.cli.catalogue import Catalogue, override_key, own_recipe
 from gan_experiments.errors import UserError
 from gan_experiments.locking import refuse_if_locked
 from gan_experiments.runs import RunFolder, relative
@@ -119,22 +119,22 @@ def _replayed(run: Path, new: list[str], config_dir: str | None, catalogue: Cata
         )
     replaced = {override_key(override) for override in new}
     for line in overrides(run):
-        if override_key(line) in replaced:
-            continue
+        if override_key(line) in replaced or override_key(line) == "hparams_search" or own_recipe(line):
+            continue  # what a search chose is said besides
         try:
             override = OverridesParser.create().parse_override(line)
         except (HydraException, RecursionError):
             override = None
         if override is None or not _known(override, catalogue):
             raise UserError(f"{run / OVERRIDES}: {line[:200]!r} is no setting of a run, and is not replayed")
-        if not override.key_or_group.startswith("experiment/") and override.key_or_group != "paths.outputs":
+        if override.key_or_group != "paths.outputs":
             yield _anchored(line, override, hydra)
 
 
 def _known(override: Override, catalogue: Catalogue) -> bool:
     """Whether an override sets something in the schema, or chooses an option that the config folders have."""
     key, package = override.key_or_group, override.package
-    roots = {"seed", "train", "paths", "init", *catalogue.defaults} - {"hparams_search"}
+    roots = {"seed", "train", "paths", "init", *catalogue.defaults}
     if override.is_sweep_override() or re.search(
         r"\$\{[^}]*:", override.input_line or ""
     ):  # a resolver runs code
@@ -144,9 +144,7 @@ def _known(override: Override, catalogue: Catalogue) -> bool:
     if key in catalogue.groups or "/" in key:
         chosen = override.value()
         options = catalogue.groups.get(key, {})
-        return key != "hparams_search" and (
-            override.is_delete() or (isinstance(chosen, str) and chosen in options)
-        )
+        return override.is_delete() or (isinstance(chosen, str) and chosen in options)
     return key.partition(".")[0] in roots and package is None
 
 

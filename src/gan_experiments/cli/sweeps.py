@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from gan_experiments.cli import jobs, resume
-from gan_experiments.cli.catalogue import override_key
+from gan_experiments.cli.catalogue import override_key, own_recipe
 from gan_experiments.cli.exit_codes import INTERRUPTED, TERMINATED
 from gan_experiments.errors import RunError, UserError
 from gan_experiments.figures import aligned, is_reported, with_error
@@ -60,7 +60,7 @@ class Sweep:
         status = run.status
         if status == "finished" and self.before.get(folder.name) == path.stat().st_mtime_ns:
             status = "skipped"
-        typed = [line for line in _overrides(folder) if not jobs.own_recipe(line)]
+        typed = [line for line in _overrides(folder) if not own_recipe(line)]
         overrides = {override_key(line): line.partition("=")[2] for line in typed}
         return Row(
             name=folder.name,

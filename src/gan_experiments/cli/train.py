@@ -19,7 +19,12 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-NOT_CHOSEN = ("hydra", "schema/", "experiment/")  # groups that follow from others, or are Hydra's
+NOT_CHOSEN = (
+    "hydra",
+    "schema/",
+    "experiment/",
+    "hparams_search/",
+)  # groups that follow from others, or are Hydra's
 COPIES = 4  # of every weight: itself, its gradient and an optimiser's two moments
 
 
