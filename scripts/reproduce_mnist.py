@@ -29,7 +29,7 @@ from gan_experiments.cli import train
 from gan_experiments.cli.arguments import expanded
 from gan_experiments.cli.catalogue import Catalogue
 from gan_experiments.cli.composing import built, composed
-from gan_experiments.cli.jobs import job_name
+from gan_experiments.cli.names import job_folder
 from gan_experiments.config import Config, Length
 from gan_experiments.errors import UserError
 from gan_experiments.grids import SEAM
@@ -167,7 +167,7 @@ def run(plans: Sequence[Plan], seeds: Sequence[int], out: Path, overrides: Seque
 def collect(plan: Plan, seed: int, out: Path, overrides: Sequence[str]) -> Result | None:
     """What a run left; None where it has not come to its end."""
     words = [*job(plan.method, str(seed)), *settings(plan.steps, overrides)]
-    folder = out / "sweeps" / SWEEP / job_name(expanded(words, CATALOGUE))
+    folder = job_folder(out / "sweeps" / SWEEP, expanded(words, CATALOGUE))
     file = folder / "summary.json"
     summary = json.loads(file.read_text(encoding="utf-8")) if file.is_file() else {"status": "missing"}
     if summary["status"] != "finished":

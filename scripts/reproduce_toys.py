@@ -24,7 +24,7 @@ from PIL import Image
 from gan_experiments.cli import train
 from gan_experiments.cli.arguments import expanded
 from gan_experiments.cli.catalogue import Catalogue
-from gan_experiments.cli.jobs import job_name
+from gan_experiments.cli.names import job_folder
 from gan_experiments.runs import RunFolder
 
 SWEEP = "runs"
@@ -116,8 +116,7 @@ def run(methods: Sequence[str], data: str, seeds: Sequence[int], out: Path, over
 def collect(method: str, data: str, seed: int, out: Path, overrides: Sequence[str]) -> Result | None:
     """What a run left; None where it has not come to its end."""
     words = [*job(method, data, str(seed)), *settings(data, overrides)]
-    name = job_name(expanded(words, CATALOGUE))
-    folder = RunFolder(out / "sweeps" / SWEEP / name)
+    folder = RunFolder(job_folder(out / "sweeps" / SWEEP, expanded(words, CATALOGUE)))
     return Result(method, data, seed, folder) if folder.summary.get("status") == "finished" else None
 
 

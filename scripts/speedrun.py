@@ -24,7 +24,7 @@ from typing import Any
 
 from gan_experiments.cli import train
 from gan_experiments.cli.arguments import expanded
-from gan_experiments.cli.jobs import job_name
+from gan_experiments.cli.names import job_folder
 from gan_experiments.errors import UserError
 from gan_experiments.runs import RunFolder
 from reproduce_mnist import CATALOGUE, batches_per_update, compose, recipes
@@ -61,7 +61,7 @@ class Recipe:
 
     def evaluations(self, seed: int, out: Path) -> list[dict[str, Any]]:
         """The lines of a finished run's metrics.jsonl; none of another run."""
-        folder = out / "sweeps" / SWEEP / job_name(expanded([*self.words, f"seed={seed}"], CATALOGUE))
+        folder = job_folder(out / "sweeps" / SWEEP, expanded([*self.words, f"seed={seed}"], CATALOGUE))
         if RunFolder(folder).summary.get("status") != "finished":
             return []
         return [json.loads(line) for line in (folder / "metrics.jsonl").read_text("utf-8").splitlines()]

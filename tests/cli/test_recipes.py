@@ -26,7 +26,7 @@ def test_a_sweep_over_models_takes_each_ones_recipe(gan_train: Command, trainer:
     assert {config.train.steps for config in (gan, vae, wgan_gp)} == {1500}
     assert {type(config.network).__name__ for config in (gan, vae, wgan_gp)} == {"DCGAN"}
     names = [folder.name for _, folder, _ in trainer.calls]
-    assert names == [f"experiment=mnist,model={name}" for name in ("gan", "vae", "wgan_gp")]
+    assert names == [f"model={name}" for name in ("gan", "vae", "wgan_gp")]
     gan_train("-m", "experiment=mnist", "model=gan,vae,wgan_gp", "sweep=fair")
     assert len(trainer.calls) == 3  # all are finished
 

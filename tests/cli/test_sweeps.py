@@ -35,10 +35,10 @@ def test_table_and_csv(gan_train: Command, trainer: Any, tmp_path: Path) -> None
         ["san", "finished", "13.5", "1"],
     ]
     assert lines[-1] == "Sweep folder: outputs/sweeps/first"
-    assert [folder.name for _, folder, _ in trainer.calls] == ["model=gan,seed=1", "model=san,seed=1"]
+    assert [folder.name for _, folder, _ in trainer.calls] == ["model=gan", "model=san"]
     assert [config.sweep for config, _, _ in trainer.calls] == ["first", "first"]
     assert rows(tmp_path)[0] == {
-        "folder": "model=gan,seed=1",
+        "folder": "model=gan",
         "status": "finished",
         "model": "gan",
         "seed": "1",
@@ -46,6 +46,10 @@ def test_table_and_csv(gan_train: Command, trainer: Any, tmp_path: Path) -> None
         "seconds": "1.0",
         "error": "",
     }
+    assert [record["swept"] for _, _, record in trainer.calls] == [{"model": "gan"}, {"model": "san"}]
+    gan_train("-m", "model=gan", "seed=1,2", "sweep=first")
+    assert [folder.name for _, folder, _ in trainer.calls[2:]] == ["model=gan,seed=2"]
+    assert trainer.calls[2][2]["swept"] == {"model": "gan", "seed": 2}
 
 
 def test_failures_stop_no_other_job(gan_train: Command, trainer: Any, tmp_path: Path) -> None:

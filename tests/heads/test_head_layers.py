@@ -102,7 +102,7 @@ def test_the_classifier_names_the_class_in_both_steps() -> None:
     torch.testing.assert_close(terms.losses["class_real"], 0.5 * cross_entropy(logits[0], LABELS))
     torch.testing.assert_close(terms.losses["class_fake"], 0.5 * cross_entropy(logits[1], LABELS))
     shares = {
-        f"accuracy/{n}": (z.argmax(1) == LABELS).float().mean()
+        f"score/accuracy_{n}": (z.argmax(1) == LABELS).float().mean()
         for n, z in zip(("real", "fake"), logits, strict=True)
     }
     assert terms.logged == shares

@@ -28,12 +28,12 @@ def stepped(compose: Any, real: float, fake: float, *overrides: str) -> tuple[An
 def test_the_papers_step(compose: Any) -> None:
     model, step = stepped(compose, 0.2, 0.05)
     assert model.k.item() == pytest.approx(5e-5, rel=1e-4)
-    assert step.logged["began/convergence"].item() == pytest.approx(0.25)
+    assert step.logged["score/convergence"].item() == pytest.approx(0.25)
 
 
 def test_convergence_takes_the_absolute_value_and_k_stays_at_0(compose: Any) -> None:
     model, step = stepped(compose, 0.2, 0.3)
-    assert step.logged["began/convergence"].item() == pytest.approx(0.4)
+    assert step.logged["score/convergence"].item() == pytest.approx(0.4)
     assert model.k.item() == 0
 
 

@@ -50,7 +50,7 @@ def test_going_back_is_a_branch(keep: int, compose: Any, tmp_path: Path) -> None
     assert checkpoint.load(tmp_path / "checkpoints" / "last.pt")["engine"]["step"] == 6
     assert names(tmp_path, "samples/*") == [f"step_{step:08d}.png" for step in (2, 4, 6)]
     assert steps(tmp_path) == [2, 4, 6]
-    for tag, wanted in (("loss/generator", [1, 2, 3, 4, 5, 6]), ("metric/fd", [2, 4, 6])):
+    for tag, wanted in (("loss/generator", [1, 2, 3, 4, 5, 6]), ("eval/fd", [2, 4, 6])):
         assert logged(tmp_path, tag) == wanted
     aside = tmp_path / ".replaced" / "after_step_00000004"
     assert names(aside, "checkpoints/*") == ["step_00000006.pt", "step_00000008.pt"]
@@ -95,13 +95,13 @@ def test_what_belongs_is_left_as_it_is(tmp_path: Path) -> None:
 def test_what_is_due_of_a_step_is_made_again(due: tuple[str, ...], left: list[int], tmp_path: Path) -> None:
     with SummaryWriter(str(tmp_path)) as writer:
         for step in (2, 4):
-            for tag in ("loss/generator", "metric/fd", "separability/gap"):
+            for tag in ("loss/generator", "eval/fd", "separability/gap"):
                 writer.add_scalar(tag, 1.0, step)
     twice = "".join(f'{{"step": {step}, "metrics": {{}}}}\n' for step in (2, 4, 4))
     (tmp_path / "metrics.jsonl").write_text(twice + '{"step": 6, "metr')
     rewind(tmp_path, 4, due)
     assert steps(tmp_path) == left
-    assert logged(tmp_path, "metric/fd") == left
+    assert logged(tmp_path, "eval/fd") == left
     assert logged(tmp_path, "loss/generator") == [2, 4]
     assert logged(tmp_path, "separability/gap") == ([2] if PICTURES in due else [2, 4])
 

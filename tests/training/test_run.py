@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import os
+import re
 import signal
 from dataclasses import dataclass
 from pathlib import Path
@@ -121,10 +122,15 @@ def test_tensorboard(finished: Any) -> None:
     events.Reload()
     tags = events.Tags()
     for tag in ("loss/discriminator", "loss/generator", "loss/discriminator/direction", "score/real", "lr/generator",
-                "time/images_per_second", "metric/fd", "separability/violation", "separability/gap"):  # fmt: skip
+                "time/images_per_second", "eval/fd", "separability/violation", "separability/gap"):  # fmt: skip
         assert [event.step for event in events.Scalars(tag)] == [2, 4], tag
     assert {"real", "samples/fixed_latents", "separability"} <= set(tags["images"])
     assert {f"{name}/text_summary" for name in ("choices", "config", "provenance")} <= {*tags["tensors"]}
+    page = (Path(__file__).parents[2] / "docs" / "tensorboard.md").read_text()
+    described = [re.sub("[A-Z]+", r"[\\w/]+", tag) for tag in re.findall(r"`([a-z_]+(?:/[\w]+)*)`", page)]
+    assert not [
+        tag for tag in tags["scalars"] + tags["images"] if not any(re.fullmatch(d, tag) for d in described)
+    ]
     plugins = events.summary_metadata
     assert "_hparams_/session_start_info" in plugins
     assert "_hparams_/session_end_info" in plugins

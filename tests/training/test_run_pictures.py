@@ -129,5 +129,5 @@ def test_what_a_run_leaves(cyclegan: Path) -> None:
     losses += [f"{name}_{domain}" for name in ("cycle", "identity") for domain in "ab"]
     expected = {f"loss/generators/{name}" for name in losses}
     expected |= {f"loss/discriminators/adversarial_{domain}" for domain in "ab"}
-    expected |= {f"metric/{way}/{name}" for way in ("a_to_b", "b_to_a") for name in ("kid_lenet", "fd_lenet")}
+    expected |= {f"eval/{way}/{name}" for way in ("a_to_b", "b_to_a") for name in ("kid_lenet", "fd_lenet")}
     assert expected <= set(tags["scalars"])

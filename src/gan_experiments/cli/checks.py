@@ -19,7 +19,7 @@ from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf, read_write
 
 from gan_experiments import components
-from gan_experiments.cli import draws, jobs, resume
+from gan_experiments.cli import draws, jobs, names, resume
 from gan_experiments.cli.arguments import expanded
 from gan_experiments.cli.catalogue import RECIPES, Catalogue, override_key, own_recipe
 from gan_experiments.cli.composing import check_numbers
@@ -46,7 +46,8 @@ class SinglePlan:
 class SweepPlan:
     """A sweep: the settings that its jobs share, and the overrides of each job (none where a search chooses them).
 
-    fresh: whether its folder is a new one, beside another of that name if need be.
+    fresh: whether its folder is a new one, beside another of that name if need be. common: what its jobs' names leave
+    out.
     """
 
     config_name: str
@@ -54,6 +55,7 @@ class SweepPlan:
     jobs: list[list[str]]
     sweep: Sweep
     fresh: bool
+    common: list[str]
 
 
 @dataclass
@@ -94,12 +96,16 @@ class Checking:
             folder = _place("hydra.sweep.dir", config.hydra.sweep.dir)
         if config.hydra.sweeper._target_.endswith(".BasicSweeper"):
             chosen = self._jobs(config)
-            names = [self._check_job(config, job) for job in chosen]
+            typed = [self._check_job(config, job) for job in chosen]
         else:
-            chosen, names = [], []
+            chosen, typed = [], []
             self._check_search(config)
         fresh = not named and config.get("sweep") is None
-        return SweepPlan(self.name, config, chosen, Sweep(folder, names), fresh)
+        common = None if fresh else names.common(folder)
+        if common is None:
+            common = names.shared(typed) if typed else self._constants(config)
+        sweep = Sweep(folder, [names.job_name(job, common) for job in typed])
+        return SweepPlan(self.name, config, chosen, sweep, fresh, common)
 
     def built(self, config: DictConfig) -> Config:
         """A composed run's settings as objects; raises what is wrong with them."""
@@ -181,10 +187,17 @@ class Checking:
             given = {override_key(one): one.partition("=")[2] for one in job}
             job += draws.drawn([*searches[files], *typed], given)
 
-    def _check_job(self, config: DictConfig, overrides: list[str]) -> str:
+    def _check_job(self, config: DictConfig, overrides: list[str]) -> list[str]:
+        """Its overrides as a run's folder lists them."""
         job = self.hydra.config_loader.load_sweep_config(config, overrides)
         self.built(job)
-        return jobs.job_name(list(job.hydra.overrides.task))
+        return list(job.hydra.overrides.task)
+
+    def _constants(self, config: DictConfig) -> list[str]:
+        """The overrides that a search gives to all its jobs."""
+        parser = OverridesParser.create(config_loader=self.hydra.config_loader)
+        given = names.typed(config.hydra.overrides.task)
+        return [one for one in given if not parser.parse_override(one).is_sweep_override()]
 
     def _check_search(self, config: DictConfig) -> None:
         """A search chooses its jobs as it goes, by the value that each returns."""

@@ -16,8 +16,8 @@ from gan_experiments.api import load
 from gan_experiments.cli.catalogue import group_of, override_key
 from gan_experiments.cli.eval import NETWORKS
 from gan_experiments.cli.figures import table
-from gan_experiments.cli.jobs import job_name
 from gan_experiments.cli.measures import Pictures, data_of, dims, label, metrics_of, root_of
+from gan_experiments.cli.names import job_name
 from gan_experiments.data import Data, files
 from gan_experiments.errors import UserError
 from gan_experiments.metrics import Evaluation, FeatureMetrics, Images, Several, memorised
@@ -98,7 +98,7 @@ def of_checkpoint(path: Path, arguments: argparse.Namespace, settings: list[str]
 def _named(stem: str, settings: list[str]) -> str:
     """A file's name that says which settings were changed, besides networks and places: they measure another thing."""
     others = [one for one in settings if override_key(one) != "metrics" and group_of(one) != "paths"]
-    return f"{stem},{job_name(others, LONGEST)}" if others else stem
+    return f"{stem},{job_name(others, longest=LONGEST)}" if others else stem
 
 
 def _check_data(restored: Restored, data: Data) -> None:

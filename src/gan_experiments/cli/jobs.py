@@ -1,12 +1,11 @@
 """One job in its folder: what happens around the training, and what a sweep needs to know about it.
 
-Hydra's launchers import this module in every worker, so that its resolvers are known there too.
+Hydra's launchers import this module in every worker, so that its resolver is known there too.
 """
 
 from __future__ import annotations
 
 import functools
-import hashlib
 import itertools
 import json
 import logging
@@ -29,8 +28,8 @@ from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf, read_write
 from omegaconf.errors import OmegaConfBaseException
 
-from gan_experiments.cli import gpus, messages, resume
-from gan_experiments.cli.catalogue import Catalogue, override_key, own_recipe
+from gan_experiments.cli import gpus, messages, names, resume
+from gan_experiments.cli.catalogue import Catalogue
 from gan_experiments.cli.exit_codes import TERMINATED, say_error
 from gan_experiments.errors import Interrupted, RunError, UserError, too_large
 from gan_experiments.locking import NAME as LOCK
@@ -44,9 +43,7 @@ log = logging.getLogger("gan_experiments")
 Begin = Callable[[], None]  # called once, when nothing can be refused any more
 Task = Callable[[DictConfig, Begin], "float | None"]
 
-MAX_NAME = 200  # bytes; file systems allow 255
 MISTAKES = (HydraException, OmegaConfBaseException)  # a UserError is a HydraException
-NOT_IN_NAME = ("sweep", "resume", "paths.data", "paths.outputs")
 
 
 class Job:
@@ -68,7 +65,7 @@ class Job:
         folder = Path(hydra.runtime.output_dir)
         record: dict[str, Any] = {"config": portable(cfg), "status": "running", "began": time.time()}
         if hydra.mode == RunMode.MULTIRUN:
-            if not hydra.launcher._target_.endswith(".BasicLauncher"):
+            if runs_beside_others(hydra):
                 gpus.take(cfg.gpu.devices)
             before = RunFolder(folder).record
             same = before.get("config") == record["config"]
@@ -171,10 +168,14 @@ def has_begun(folder: Path, record: dict[str, Any]) -> bool:
     return bool(RunFolder(folder).record.get("began") == record["began"])
 
 
+def runs_beside_others(hydra: HydraConf) -> bool:
+    return not hydra.launcher._target_.endswith(".BasicLauncher")
+
+
 @contextmanager
 def job_named(hydra: HydraConf, name: str) -> Iterator[None]:
     """Let what the job says on the console begin with its name where a launcher runs jobs side by side."""
-    if hydra.runtime.choices.get("hydra/launcher", "basic") != "basic":
+    if runs_beside_others(hydra):
         os.environ[JOB] = name
     for handler in logging.getLogger().handlers:
         if type(handler) is logging.StreamHandler:
@@ -266,19 +267,12 @@ def sweep_folder(parent: Path, name: str) -> Path:
     return parent / str(name)
 
 
-def job_name(overrides: Sequence[str], longest: int = MAX_NAME) -> str:
-    """The folder name of a sweep's job: its overrides, sorted; a hash ends a name that is cut or changed."""
-    typed = (one for one in overrides if override_key(one) not in NOT_IN_NAME and not own_recipe(one))
-    full = ",".join(sorted(typed)) or "defaults"
-    name = re.sub(r"[^\w.=,+~@-]", "_", full)
-    if name == full and len(name.encode()) <= longest:
-        return name
-    digest = hashlib.sha256(full.encode()).hexdigest()[:8]
-    return name.encode()[: longest - 9].decode(errors="ignore") + "-" + digest
+def _name(overrides: Sequence[str], sweep: str) -> str:
+    return names.job_folder(Path(sweep), overrides).name
 
 
 # The name of OmegaConf 2.4; in 2.3 it was that of an older function.
 _register = getattr(
     OmegaConf, "register_new_resolver" if omegaconf.__version__.startswith("2.3.") else "register_resolver"
 )
-_register("job_name", job_name, replace=True)
+_register("job_name", _name, replace=True)

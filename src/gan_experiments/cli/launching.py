@@ -12,7 +12,7 @@ from hydra.core.utils import configure_log, run_job
 from hydra.types import HydraContext, RunMode
 from omegaconf import DictConfig, read_write
 
-from gan_experiments.cli import jobs
+from gan_experiments.cli import jobs, names
 from gan_experiments.cli.arguments import Arguments
 from gan_experiments.cli.catalogue import override_key
 from gan_experiments.cli.checks import SinglePlan, SweepPlan
@@ -67,6 +67,7 @@ def launch(hydra: Hydra, plan: SweepPlan, job: jobs.Job) -> None:
     config, folder = plan.config, plan.sweep.folder
     if plan.fresh:
         folder = plan.sweep.folder = jobs.free_folder(folder)
+    names.keep(folder, plan.common)
     config.hydra.sweep.dir = str(folder)
     config.hydra.overrides.hydra.append(f"hydra.sweep.dir={quoted(folder)}")
     context = _started(hydra, config)

@@ -10,9 +10,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from gan_experiments.cli import jobs, resume
-from gan_experiments.cli.catalogue import override_key, own_recipe
+from gan_experiments.cli import resume
+from gan_experiments.cli.catalogue import override_key
 from gan_experiments.cli.exit_codes import INTERRUPTED, TERMINATED
+from gan_experiments.cli.names import typed
 from gan_experiments.errors import RunError, UserError
 from gan_experiments.figures import aligned, is_reported, with_error
 from gan_experiments.runs import RECORD, RunFolder, relative
@@ -60,12 +61,11 @@ class Sweep:
         status = run.status
         if status == "finished" and self.before.get(folder.name) == path.stat().st_mtime_ns:
             status = "skipped"
-        typed = [line for line in _overrides(folder) if not own_recipe(line)]
-        overrides = {override_key(line): line.partition("=")[2] for line in typed}
+        overrides = {override_key(line): line.partition("=")[2] for line in typed(_overrides(folder))}
         return Row(
             name=folder.name,
             status=status,
-            overrides={key: value for key, value in overrides.items() if key not in jobs.NOT_IN_NAME},
+            overrides=overrides,
             metrics=run.metrics,
             seconds=run.seconds,
             error=run.error,

@@ -39,8 +39,10 @@ def task(cfg: DictConfig, begin: Begin) -> float | None:
     `begin` is called once nothing can be refused any more, before anything is written.
     """
     from hydra.core.hydra_config import HydraConfig
+    from hydra.types import RunMode
     from omegaconf import OmegaConf
 
+    from gan_experiments.cli.names import swept
     from gan_experiments.runs import relative
 
     hydra = HydraConfig.get()
@@ -51,6 +53,7 @@ def task(cfg: DictConfig, begin: Begin) -> float | None:
         "config": OmegaConf.to_container(cfg, resolve=True, enum_to_str=True),
         "choices": {group: option for group, option in choices if not group.startswith(NOT_CHOSEN)},
         "overrides": list(hydra.overrides.task),
+        "swept": swept(hydra.overrides.task, folder.parent) if hydra.mode == RunMode.MULTIRUN else {},
     }
     metrics = start(config, folder, record, begin)
     log.info("Run folder: %s", relative(folder))

@@ -38,7 +38,9 @@ class ClassifierHead(LinearHead):
         terms = super().terms(loss, real, fake)
         logits = {"real": self.logits(real), "fake": self.logits(fake)}
         classes = {f"class_{name}": self.weight * cross_entropy(z, labels) for name, z in logits.items()}
-        accuracy = {f"accuracy/{name}": (z.argmax(1) == labels).float().mean() for name, z in logits.items()}
+        accuracy = {
+            f"score/accuracy_{name}": (z.argmax(1) == labels).float().mean() for name, z in logits.items()
+        }
         return Terms(terms.losses | classes, terms.real, terms.fake, accuracy)
 
     def generator_terms(self, loss: Loss, fake: Tensor, labels: Tensor | None = None) -> dict[str, Tensor]:

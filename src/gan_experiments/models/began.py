@@ -64,7 +64,7 @@ class Began(AutoencodingGan):
         scores = self.discriminator(self.fakes(step))
         energy_fake = parallel.gather(-scores.detach()).mean()
         self.imbalance = self.gamma * self.energy_real - energy_fake
-        step.log("began/convergence", self.energy_real + self.imbalance.abs())
+        step.log("score/convergence", self.energy_real + self.imbalance.abs())
         return {"energy": -scores.mean()}
 
     def move_balance(self) -> None:

@@ -84,7 +84,10 @@ class Recorder(NullRecorder):
 
     def _hparams(self, record: Mapping[str, Any]) -> None:
         """List the run in the HPARAMS tab now, with its scalars as live metrics (no experiment summary)."""
-        values = {**record["choices"], **flatten(record["config"])}
+        swept = {
+            f"Sweep: {key}": value for key, value in record.get("swept", {}).items()
+        }  # capitals come first
+        values = {**record["choices"], **flatten(record["config"]), **flatten(swept)}
         _, start, self._end = hparams(values, {})  # type: ignore[no-untyped-call]
         assert self.writer.file_writer is not None
         self.writer.file_writer.add_summary(start)
@@ -127,7 +130,11 @@ class Recorder(NullRecorder):
         """One line of metrics.jsonl: step, images_seen, seconds, metrics and their protocol."""
         with (self.folder / "metrics.jsonl").open("a") as file:
             file.write(json.dumps(jsonable(row)) + "\n")
-        self.scalars(row["step"], {f"metric/{name}": value for name, value in row["metrics"].items()})
+        for name, value in row[
+            "metrics"
+        ].items():  # tags that come first, and the HPARAMS tab shows the first
+            kind = "eval" if figures.is_reported(name) else "eval_error"
+            self.scalars(row["step"], {f"{kind}/{name}": value})
         self.say(figures.table(f"step {row['step']}", row["metrics"], row.get("floor", {})))
 
     def say(self, message: str) -> None:

@@ -16,7 +16,10 @@ from tensorboard.compat.proto.event_pb2 import Event
 
 FIRST = -1  # the step before everything
 PICTURES, EVALUATION = "pictures", "evaluation"  # what can be due at a step after its checkpoint
-TAGS = {PICTURES: ("samples/", "separability"), EVALUATION: ("metric/",)}  # of their events
+TAGS = {
+    PICTURES: ("samples/", "separability"),
+    EVALUATION: ("eval", "metric/"),
+}  # of their events; metric/: of earlier versions
 
 
 def rewind(folder: Path, step: int, due: tuple[str, ...] = ()) -> Path | None:
