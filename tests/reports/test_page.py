@@ -160,9 +160,8 @@ def test_budget(tmp_path: Path) -> None:
         )
         for index, value in enumerate([30.0, 10.0, 50.0, 20.0])
     ]
-    text = made(*runs)
-    # The first setting that tells them apart is the learning rate: one run of each is no pool.
-    assert "Best figure against budget" not in text
+    assert 'data-name="all runs"' in made(*runs).partition("Best figure against budget")[2]
+    assert "Best figure against budget" not in made(*runs[:2])
     runs += [
         make_run(
             tmp_path / f"s{index}",
@@ -176,6 +175,30 @@ def test_budget(tmp_path: Path) -> None:
     assert 'data-name="gan"' in svg
     assert 'data-y="27.5 19.38 15.78 13.87"' in svg
     assert 'data-y="5 5 5 5"' in svg
+
+
+def test_boxes_by_setting_and_differences(tmp_path: Path) -> None:
+    runs = [
+        make_run(
+            tmp_path / f"{model}{seed}{norm}",
+            {"model": model},
+            {**CONFIG, "seed": seed, "norm": norm},
+            [{"fd": base + 10 * norm + seed**2}],
+        )
+        for base, model in enumerate(("gan", "san"))
+        for norm in (1, 2)
+        for seed in range(4)
+    ]
+    text = made(*runs)
+    boxes = text.partition("<h3>By setting</h3>")[2].partition("<h3>")[0]
+    assert re.findall("<figcaption>(.*?)</figcaption>", boxes) == [
+        "fd over all settings", "model=gan: fd by norm", "model=san: fd by norm"
+    ]  # fmt: skip
+    assert boxes.count('<g class="box">') == 6
+    assert "76% of the ranks&#39; variance, 14% by chance, p 0.021" in boxes
+    sure = text.partition("How sure the differences are")[2].partition("</table>")[0]
+    assert sure.count("<tr>") == 1 + 3
+    Balance(text)
 
 
 def test_settings_stand_a_line_each(tmp_path: Path) -> None:

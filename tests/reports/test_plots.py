@@ -7,11 +7,24 @@ import math
 import re
 from xml.etree import ElementTree
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gan_experiments.reports.plots import BOTTOM, HEIGHT, LEFT, LETTER, MAX_POINTS, TOP, WIDTH, Line, plot
+from gan_experiments.reports.plots import (
+    BOTTOM,
+    HEIGHT,
+    LEFT,
+    LETTER,
+    MAX_POINTS,
+    TOP,
+    WIDTH,
+    Line,
+    boxes,
+    plot,
+    quantile,
+)
 
 RIGHT = 12 + LETTER  # of a line with a name of one letter
 
@@ -94,3 +107,20 @@ def test_ticks_are_round_numbers() -> None:
 
 def test_colours_are_the_page_s() -> None:
     assert not re.search(r"#[0-9a-f]{3}|rgb|style=", str(plot("fd", [Line("a", [(0, 1), (1, 2)])], "x")))
+
+
+def test_a_box_has_its_quartiles_and_every_value() -> None:
+    svg = ElementTree.fromstring(str(boxes("fd", {"a<b": [1.0, 2.0, 3.0, 4.0, 5.0], "none": [math.nan]})))
+    (rect,) = svg.iter("rect")
+    up = lambda value: HEIGHT - BOTTOM + (TOP - HEIGHT + BOTTOM) * (value - 1) / 4
+    assert float(rect.get("y", "")) == pytest.approx(up(4), abs=0.1)
+    assert float(rect.get("height", "")) == pytest.approx(up(2) - up(4), abs=0.1)
+    assert len(list(svg.iter("circle"))) == 5
+    (title,) = svg.iter("title")
+    assert title.text == "a<b: 5 runs, median 3, half of them 2 to 4, all 1 to 5"
+    assert boxes("fd", {"none": [math.inf]}) is None
+
+
+@given(st.lists(st.floats(-1e6, 1e6), min_size=1, max_size=20), st.floats(0, 1))
+def test_quantiles_are_numpys(values: list[float], share: float) -> None:
+    assert quantile(sorted(values), share) == pytest.approx(float(np.quantile(values, share)), abs=1e-6)

@@ -40,6 +40,16 @@ def parser() -> argparse.ArgumentParser:
         action="store_true",
         help="print the best figure that so many runs can be expected to reach",
     )
+    parser.add_argument(
+        "--differences",
+        action="store_true",
+        help="print how sure it is that the best row is better than the others, over shared seeds where there are",
+    )
+    parser.add_argument(
+        "--sensitivity",
+        action="store_true",
+        help="print how much the first figure hangs on each setting that the runs differ in",
+    )
     formats = parser.add_mutually_exclusive_group()
     formats.add_argument("--markdown", action="store_true", help="print the table as Markdown")
     formats.add_argument("--latex", action="store_true", help="print the table as LaTeX (package booktabs)")
@@ -98,12 +108,14 @@ def runs_of(folders: Sequence[Path]) -> list[RunFolder]:
     return list(found.values())
 
 
-def _print(made: list[Table], arguments: argparse.Namespace) -> None:
+def _print(all_tables: list[Table], arguments: argparse.Namespace) -> None:
     from gan_experiments.figures import aligned
     from gan_experiments.reports.budget import budget_cells, pools
+    from gan_experiments.reports.differences import difference_cells
+    from gan_experiments.reports.sensitivity import effect_cells
 
     width = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
-    for table in made:
+    for table in all_tables:
         if arguments.markdown or arguments.latex:
             print((table.markdown() if arguments.markdown else table.latex()) + "\n")
             continue
@@ -113,8 +125,16 @@ def _print(made: list[Table], arguments: argparse.Namespace) -> None:
         if table.name:
             print(table.name)
         print(aligned(lines) + "\n")
-        if arguments.budget and (found := pools(table)):
-            print(f"expected best {table.primary} against budget\n{aligned(budget_cells(found))}\n")
+        made = pools(table)
+        name = table.primary or ""
+        studies = {
+            f"expected best {name} against budget": budget_cells(made) if arguments.budget and made else [],
+            f"differences in {name}": difference_cells(table) if arguments.differences else [],
+            f"{name} by setting": effect_cells(made, name) if arguments.sensitivity else [],
+        }
+        for title, cells in studies.items():
+            if cells:
+                print(f"{title}\n{aligned(cells)}\n")
 
 
 if __name__ == "__main__":

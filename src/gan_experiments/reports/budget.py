@@ -38,10 +38,13 @@ def expected_best(values: Sequence[float], sign: int = -1) -> list[tuple[float, 
 
 @dataclass
 class Pool:
-    """The runs of one model (of one value of the first setting that tells groups apart), whatever else they differ in."""
+    """The runs of one model (of the first option that tells groups apart, or all), whatever else they differ in.
+
+    runs: each with the row that it stands in, and its primary figure.
+    """
 
     name: str
-    values: list[float]
+    runs: list[tuple[Row, float]]
     curve: list[tuple[float, float]]
     images: float  # that a run sees
     seconds: float  # that it takes
@@ -52,18 +55,18 @@ def pools(table: Table) -> list[Pool]:
     primary = table.primary
     by_name: dict[str, list[Row]] = {}
     for row in table.rows:
-        name = next((f"{plain(key)}={cut(value)}" for key, value in row.group.label.items()), row.group.name)
+        options = (key for key in row.group.label if key in row.group.choices)
+        name = next((f"{plain(key)}={cut(row.group.label[key])}" for key in options), "all runs")
         by_name.setdefault(name, []).append(row)
     made = []
     for name, rows in by_name.items():
-        values = [one for row in rows for one in row.values.get(primary or "", [])]
-        curve = expected_best(values, direction(primary)) if primary else []
-        if len(values) >= FEWEST and curve:
-            runs = sum(row.seeds for row in rows)
-            images = sum(row.images_seen * row.seeds for row in rows) / runs
-            made.append(
-                Pool(name, values, curve, images, sum(row.seconds * row.seeds for row in rows) / runs)
-            )
+        runs = [(row, value) for row in rows for value in row.values.get(primary or "", {}).values()]
+        curve = expected_best([value for _, value in runs], direction(primary)) if primary else []
+        if len(runs) >= FEWEST and curve:
+            count = sum(row.seeds for row in rows)
+            images = sum(row.images_seen * row.seeds for row in rows) / count
+            seconds = sum(row.seconds * row.seeds for row in rows) / count
+            made.append(Pool(name, runs, curve, images, seconds))
     return made
 
 

@@ -61,6 +61,7 @@ for (const svg of document.querySelectorAll("svg.plot")) {
       points: drawn.getAttribute("points").split(" ").map(point => point.split(",").map(Number)),
     };
   });
+  if (!lines.length) continue;
   svg.addEventListener("pointermove", event => {
     const at = new DOMPoint(event.clientX, event.clientY).matrixTransform(svg.getScreenCTM().inverse());
     let best = {distance: 900};

@@ -17,14 +17,17 @@ from gan_experiments.figures import direction, number
 from gan_experiments.plain import plain
 from gan_experiments.reports import events, pictures
 from gan_experiments.reports.budget import Pool, pools
+from gan_experiments.reports.differences import difference_cells
 from gan_experiments.reports.groups import Group
-from gan_experiments.reports.plots import COLOURS, Line, plot
+from gan_experiments.reports.plots import COLOURS, Line, boxes, plot
+from gan_experiments.reports.sensitivity import effects
 from gan_experiments.reports.table import Cell, Table, by_protocol, protocol_key
 from gan_experiments.reports.text import cut, flatten
 from gan_experiments.runs import RunFolder
 
 PICTURES = 5_000_000  # bytes of all pictures of a page, before they become text
 PLOTS = 9  # figures over training
+SETTINGS = 4  # box plots of a model
 LEGEND = (
     "± is the standard deviation over seeds, or for one seed the evaluation's standard error. Bold: the best, and what "
     "it does not beat by more than two standard errors, where the errors are known and the runs are finished. "
@@ -132,6 +135,7 @@ def _section(table: Table, best: list[Table], groups: list[Group], colours: dict
         if name.rpartition(".")[2] in ("extractor", "generated", "real", "split") and len(value) < 24
     ]
     plots = _plots(table, key, groups, colours)
+    made = pools(table)
     return {
         "title": f"Figures: {table.name}" if table.name else "Figures",
         "tables": tables,
@@ -139,7 +143,9 @@ def _section(table: Table, best: list[Table], groups: list[Group], colours: dict
         "protocol": [(name, value if len(value) <= 48 else f"{value[:12]}…") for name, value in protocol],
         "plots": plots,
         "grey": max(0, len({id(row.group) for row in table.rows}) - COLOURS),
-        "budget": _budget(table, pools(table)),
+        "differences": difference_cells(table),
+        "budget": _budget(table, made),
+        "settings": _settings(table, made),
     }
 
 
@@ -239,13 +245,31 @@ def _budget(table: Table, made: list[Pool]) -> dict[str, Any] | None:
         )
         for index, pool in enumerate(made)
     ]
-    cost = sum(pool.seconds * len(pool.values) for pool in made) / sum(len(pool.values) for pool in made)
+    cost = sum(pool.seconds * len(pool.runs) for pool in made) / sum(len(pool.runs) for pool in made)
     note = (
         f"The {word} {plain(table.primary)} that so many runs of a model can be expected to reach, exactly, over all draws "
         f"with replacement from the runs made; the band is one standard deviation. A run took {number(cost)} seconds on average."
     )
     svg = plot(table.primary, lines, "runs")
     return {"title": f"Expected {word} {plain(table.primary)}", "svg": svg, "note": note} if svg else None
+
+
+def _settings(table: Table, made: list[Pool]) -> list[dict[str, Any]]:
+    """Box plots of the first figure: over all runs of each pool, and by the settings on which it hangs most."""
+    name, figures = plain(table.primary or ""), []
+    over = {pool.name.partition("=")[2] or pool.name: [value for _, value in pool.runs] for pool in made}
+    effective = [(pool, effects(pool, direction(table.primary or ""))) for pool in made]
+    if any(found for _, found in effective) and (svg := boxes(name, over)):
+        figures.append({"title": f"{name} over all settings", "svg": svg, "note": ""})
+    for pool, found in effective:
+        for effect in found[:SETTINGS]:
+            title = f"{pool.name}: {name} by {plain(effect.setting)}"
+            note = (
+                f"{effect.share:.0%} of the ranks' variance, {effect.chance:.0%} by chance, p {effect.p:.2g}"
+            )
+            if svg := boxes(title, effect.groups):
+                figures.append({"title": title, "svg": svg, "note": note})
+    return figures
 
 
 def _card(group: Group, index: int, colours: dict[int, int], budget: int) -> dict[str, Any]:

@@ -1,14 +1,15 @@
-"""Line plots as SVG in the colours of the page, with direct labels; page.js shows their values."""
+"""Plots of lines and boxes as SVG in the colours of the page, with direct labels; page.js shows the lines' values."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from markupsafe import Markup, escape
 
 from gan_experiments.figures import number
+from gan_experiments.plain import plain
 from gan_experiments.reports.text import cut, squeezed
 
 WIDTH, HEIGHT = 440, 260
@@ -59,6 +60,52 @@ def plot(title: str, lines: Sequence[Line], x_label: str) -> Markup | None:
     return Markup("".join([*parts, "</svg>"]))
 
 
+def boxes(title: str, groups: Mapping[str, Sequence[float]]) -> Markup | None:
+    """A box for the finite values of each group, by its name: median, quartiles and extremes; None where none has any."""
+    finite = {name: [v for v in values if abs(v) < LARGEST] for name, values in groups.items()}
+    finite = {name: sorted(values) for name, values in finite.items() if values}
+    if not finite:
+        return None
+    every = [value for values in finite.values() for value in values]
+    up = _Axis(min(every), max(every), HEIGHT - BOTTOM, TOP, log=True)
+    parts = [
+        f'<svg class="plot" viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="{escape(title)}">',
+        *_levels(up, WIDTH - 12),
+    ]
+    step = (WIDTH - 12 - LEFT) / len(finite)
+    for index, (name, values) in enumerate(finite.items()):
+        parts.append(_box(name, values, LEFT + (index + 0.5) * step, min(0.5 * step, 40), up))
+        shown = escape(squeezed(name, max(4, int(step / LETTER))))
+        x = LEFT + (index + 0.5) * step
+        parts.append(f'<text class="tick" x="{x:.1f}" y="{HEIGHT - 22}" text-anchor="middle">{shown}</text>')
+    return Markup("".join([*parts, "</svg>"]))
+
+
+def _box(name: str, values: Sequence[float], x: float, width: float, up: _Axis) -> str:
+    """From the first to the third quartile, with whiskers to the extremes, and a dot for every value."""
+    least, first, median, third, most = (quantile(values, share) for share in (0, 0.25, 0.5, 0.75, 1))
+    left, right = x - width / 2, x + width / 2
+    hover = (
+        f"{name}: {len(values)} runs, median {number(median)}, half of them {number(first)} to {number(third)}, "
+        f"all {number(least)} to {number(most)}"
+    )
+    dots = "".join(f'<circle cx="{x:.1f}" cy="{up(value):.1f}" r="2"/>' for value in values[:MAX_POINTS])
+    return (
+        f'<g class="box"><title>{escape(plain(hover))}</title>'
+        f'<path d="M{x:.1f} {up(least):.1f}V{up(first):.1f}M{x:.1f} {up(third):.1f}V{up(most):.1f}"/>'
+        f'<rect x="{left:.1f}" y="{up(third):.1f}" width="{width:.1f}" height="{up(first) - up(third):.1f}"/>'
+        f'<path class="median" d="M{left:.1f} {up(median):.1f}H{right:.1f}"/>{dots}</g>'
+    )
+
+
+def quantile(values: Sequence[float], share: float) -> float:
+    """Of sorted values, between the two nearest."""
+    place = share * (len(values) - 1)
+    low = math.floor(place)
+    high = min(low + 1, len(values) - 1)
+    return values[low] + (place - low) * (values[high] - values[low])
+
+
 class _Axis:
     """Values to pixels.
 
@@ -105,14 +152,19 @@ def _finite(line: Line) -> Line:
     return Line(line.name, points, band if len(band) > 1 else [], line.colour, line.key)
 
 
-def _grid(across: _Axis, up: _Axis, x_label: str) -> list[str]:
+def _levels(up: _Axis, end: float) -> list[str]:
     parts = []
     for value in up.ticks():
         y = up(value)
-        parts.append(f'<path class="grid" d="M{LEFT} {y:.1f}H{across.end:.1f}"/>')
+        parts.append(f'<path class="grid" d="M{LEFT} {y:.1f}H{end:.1f}"/>')
         parts.append(
             f'<text class="tick" x="{LEFT - 6}" y="{y + 4:.1f}" text-anchor="end">{_short(value)}</text>'
         )
+    return parts
+
+
+def _grid(across: _Axis, up: _Axis, x_label: str) -> list[str]:
+    parts = _levels(up, across.end)
     for value in across.ticks():
         x = across(value)
         parts.append(

@@ -35,7 +35,7 @@ class Row:
     """Runs of a group with equal budgets, and their figures under one protocol.
 
     notes: what keeps the row from comparing with others (unfinished, diverged), and which runs are not in it.
-    whole: whether there is nothing of the first kind. values: of each run.
+    whole: whether there is nothing of the first kind. values: of each figure by seed.
     """
 
     group: Group
@@ -45,7 +45,7 @@ class Row:
     seconds: float
     notes: list[str]
     whole: bool
-    values: dict[str, list[float]]
+    values: dict[str, dict[str, float]]
 
 
 @dataclass
@@ -184,7 +184,7 @@ def by_protocol(run: RunFolder) -> dict[str, list[dict[str, Any]]]:
 
 def _rows(group: Group, measured: list[tuple[RunFolder, list[dict[str, Any]]]], choice: Choice) -> list[Row]:
     """A row for every budget; what has none of the group's full budget says so."""
-    buckets: dict[tuple[int, str], list[dict[str, Any]]] = defaultdict(list)
+    buckets: dict[tuple[int, str], list[tuple[str, dict[str, Any]]]] = defaultdict(list)
     for run, rows in measured:
         row = rows[-1] if choice == "final" else _best(rows)
         if choice == "final" and row["step"] < run.step and run.status == "finished":
@@ -195,7 +195,7 @@ def _rows(group: Group, measured: list[tuple[RunFolder, list[dict[str, Any]]]], 
             of = f" of {run.planned:,}" if run.planned else ""
             status = "unfinished" if run.status == "interrupted" else plain(run.status)  # it may be running
             state = f"{status} at step {rows[-1]['step']:,}{of}"
-        buckets[row["step"] if choice == "final" else 0, state].append(row)
+        buckets[row["step"] if choice == "final" else 0, state].append((run.seed, row))
     made = [_row(group, rows, state) for (_, state), rows in sorted(buckets.items(), reverse=True)]
     unmeasured: dict[str, int] = defaultdict(int)
     for run in group.runs:
@@ -205,13 +205,15 @@ def _rows(group: Group, measured: list[tuple[RunFolder, list[dict[str, Any]]]], 
     return made
 
 
-def _row(group: Group, evaluations: list[dict[str, Any]], state: str) -> Row:
+def _row(group: Group, measured: list[tuple[str, dict[str, Any]]], state: str) -> Row:
+    evaluations = [evaluation for _, evaluation in measured]
     metrics = [evaluation["metrics"] for evaluation in evaluations]
     figures, values = {}, {}
     for name in dict.fromkeys(key for one in metrics for key in one):
-        having = [one for one in metrics if name in one]
-        values[name] = [one[name] for one in having]
-        figures[name] = Estimate.of(values[name], [error_of(name, one) for one in having])
+        having = {seed: one["metrics"] for seed, one in measured if name in one["metrics"]}
+        values[name] = {seed: one[name] for seed, one in having.items()}
+        errors = [error_of(name, one) for one in having.values()]
+        figures[name] = Estimate.of([*values[name].values()], errors)
     count = len(evaluations)
     diverged = sum(not all(math.isfinite(one[name]) for name in one if is_reported(name)) for one in metrics)
     notes = [state] * bool(state) + [f"{diverged} of {count} diverged" if count > 1 else "diverged"] * bool(
