@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import signal
 import subprocess
 import sys
@@ -31,6 +32,9 @@ def test_default_run(gan_train: Command, trainer: Any, tmp_path: Path) -> None:
     assert result.out.splitlines()[-1] == f"Run folder: {folder.relative_to(tmp_path)}"
     assert record["choices"]["model"] == "san"
     assert record["choices"]["metrics"] == "lenet"
+    job = json.loads((folder / ".hydra" / "job.json").read_text())
+    assert job["options"] == record["choices"]
+    assert (job["options"]["loss"], job["config"]["loss"]) == ("hinge", {})
     assert not any("hydra" in group for group in record["choices"])
     assert record["overrides"] == []
     assert record["config"]["paths"] == {"data": "data", "outputs": "outputs"}

@@ -14,7 +14,7 @@ import re
 import signal
 import time
 import traceback
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from logging.handlers import MemoryHandler
 from pathlib import Path
@@ -29,7 +29,7 @@ from omegaconf import DictConfig, OmegaConf, read_write
 from omegaconf.errors import OmegaConfBaseException
 
 from gan_experiments.cli import gpus, messages, names, resume
-from gan_experiments.cli.catalogue import Catalogue
+from gan_experiments.cli.catalogue import RECIPES, Catalogue
 from gan_experiments.cli.exit_codes import TERMINATED, say_error
 from gan_experiments.errors import Interrupted, RunError, UserError, too_large
 from gan_experiments.locking import NAME as LOCK
@@ -43,6 +43,11 @@ log = logging.getLogger("gan_experiments")
 Begin = Callable[[], None]  # called once, when nothing can be refused any more
 Task = Callable[[DictConfig, Begin], "float | None"]
 
+FOLLOW = (
+    "hydra",
+    "schema/",
+    *(f"{group}/" for group in RECIPES),
+)  # groups that follow from others, or Hydra's
 MISTAKES = (HydraException, OmegaConfBaseException)  # a UserError is a HydraException
 
 
@@ -63,7 +68,9 @@ class Job:
     def __call__(self, cfg: DictConfig) -> float | None:
         hydra = HydraConfig.get()
         folder = Path(hydra.runtime.output_dir)
-        record: dict[str, Any] = {"config": portable(cfg), "status": "running", "began": time.time()}
+        named = options(hydra.runtime.choices)
+        record: dict[str, Any] = {"options": named, "config": portable(cfg), "status": "running"}
+        record["began"] = time.time()
         if hydra.mode == RunMode.MULTIRUN:
             if runs_beside_others(hydra):
                 gpus.take(cfg.gpu.devices)
@@ -141,6 +148,11 @@ class Job:
             traceback.print_exception(error)
         say_error(self.catalogue.program, short + where)
         return {"error": short, "exit_code": self.exit_code}
+
+
+def options(choices: Mapping[str, str | None]) -> dict[str, str]:
+    """The option of every group that was chosen from, which a config does not say: `loss: hinge` is `{}` there."""
+    return {group: option for group, option in choices.items() if option and not group.startswith(FOLLOW)}
 
 
 def settings_files(cfg: DictConfig, hydra: HydraConf) -> dict[str, str]:

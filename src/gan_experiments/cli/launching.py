@@ -36,10 +36,7 @@ def look(hydra: Hydra, config_name: str, arguments: Arguments) -> None:
 def options(hydra: Hydra, config_name: str, overrides: list[str]) -> str:
     """`data=mnist loss=hinge ...`: those that have no settings are not to be seen in a config."""
     config = hydra.compose_config(config_name, overrides, RunMode.RUN, with_log_configuration=False)
-    choices = config.hydra.runtime.choices.items()
-    own = {
-        group: option for group, option in choices if option and not group.startswith(("hydra", "schema/"))
-    }
+    own = jobs.options(config.hydra.runtime.choices)
     return " ".join(f"{group}={own[group]}" for group in sorted(own))
 
 

@@ -19,12 +19,6 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-NOT_CHOSEN = (
-    "hydra",
-    "schema/",
-    "experiment/",
-    "hparams_search/",
-)  # groups that follow from others, or are Hydra's
 COPIES = 4  # of every weight: itself, its gradient and an optimiser's two moments
 
 
@@ -42,16 +36,16 @@ def task(cfg: DictConfig, begin: Begin) -> float | None:
     from hydra.types import RunMode
     from omegaconf import OmegaConf
 
+    from gan_experiments.cli.jobs import options
     from gan_experiments.cli.names import swept
     from gan_experiments.runs import relative
 
     hydra = HydraConfig.get()
     folder = Path(hydra.runtime.output_dir)
     config: Config = OmegaConf.to_object(cfg)  # type: ignore[assignment]
-    choices = hydra.runtime.choices.items()
     record = {
         "config": OmegaConf.to_container(cfg, resolve=True, enum_to_str=True),
-        "choices": {group: option for group, option in choices if not group.startswith(NOT_CHOSEN)},
+        "choices": options(hydra.runtime.choices),
         "overrides": list(hydra.overrides.task),
         "swept": swept(hydra.overrides.task, folder.parent) if hydra.mode == RunMode.MULTIRUN else {},
     }
