@@ -31,6 +31,15 @@ def test_what_is_paused_is_not_training(now: list[float]) -> None:
     assert watch.state_dict() == {"seconds": 20.0, "training_seconds": 10.5, "cpu_seconds": 4.25}
 
 
+def test_what_was_before_training_does_not_count(now: list[float]) -> None:
+    watch = Clock()
+    with watch.pause():
+        now[:] = [160.0, 30.0]
+    watch.begin()
+    now[:] = [161.0, 31.0]
+    assert set(watch.state_dict().values()) == {1.0}
+
+
 def test_attempts_add_up(now: list[float]) -> None:
     first = Clock()
     now[:] = [104.0, 9.0]

@@ -8,13 +8,17 @@ from contextlib import contextmanager
 
 
 class Clock:
-    """Counts from when it is made; `load_state_dict` adds what earlier attempts at the run took.
+    """Counts from `begin` on; `load_state_dict` adds what earlier attempts at the run took.
 
     Where a checkpoint has only the seconds in all, as earlier ones, they stand for the others too.
     """
 
     def __init__(self) -> None:
         self._before = dict.fromkeys(("seconds", "training_seconds", "cpu_seconds"), 0.0)
+        self.begin()
+
+    def begin(self) -> None:
+        """Everything is there that training needs."""
         self._began = _now()
         self._paused = (0.0, 0.0)
 

@@ -153,6 +153,7 @@ class Run:
     def train(self) -> dict[str, float]:
         """The loop; leaves summary.json whatever happens."""
         self._open()
+        self.clock.begin()
         status = "failed"
         try:
             with catch_signals() as self.caught:
@@ -163,7 +164,8 @@ class Run:
                         f"nothing is left of this run ({length}): resume={self.folder} with more goes on"
                     )
                 if self.engine.step == 0:
-                    self.pictures.start()
+                    with self.clock.pause():
+                        self.pictures.start()
                 self._report()  # what an earlier attempt was stopped before
                 while self.engine.progress < 1:
                     self.engine.iterate()
