@@ -21,7 +21,7 @@ def options(group: str) -> list[str]:
     return sorted(file.stem for file in (tiny.CONF / group).glob("*.yaml") if not file.stem.startswith("_"))
 
 
-GROUPS = ["model", "network", "loss", "optim", "data", "metrics", "gpu", "train", "experiment"]
+GROUPS = ["model", "network", "loss", "optim", "data", "metrics", "gpu", "logger", "train", "experiment"]
 
 
 @pytest.fixture

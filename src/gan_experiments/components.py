@@ -35,6 +35,7 @@ PACKAGES = {
     "data": "gan_experiments.data",
     "metrics": "gan_experiments.metrics",
     "gpu": "gan_experiments.training.device",
+    "logger": "gan_experiments.training.loggers",
 }
 
 

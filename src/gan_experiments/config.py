@@ -114,6 +114,7 @@ class Config:
     data: Any = MISSING
     metrics: Any = None
     gpu: Any = MISSING
+    logger: dict[str, Any] = field(default_factory=dict)  # by their options
     train: Train = MISSING
     paths: Paths = MISSING
     init: Init = field(default_factory=Init)

@@ -33,7 +33,9 @@ def test_real_configs() -> None:
     assert all(setting.comment for setting in catalogue.keys)
 
 
-@pytest.mark.parametrize("group", ["model", "network", "loss", "optim", "data", "metrics", "gpu", "train"])
+@pytest.mark.parametrize(
+    "group", ["model", "network", "loss", "optim", "data", "metrics", "gpu", "logger", "train"]
+)
 def test_every_option_has_its_line(group: str) -> None:
     options = Catalogue("train", (conf_dir(),)).groups[group]
     assert options

@@ -90,7 +90,7 @@ def test_settings_are_shown_not_run(gan_train: Command, trainer: Any, tmp_path: 
     assert (result.code, trainer.calls) == (0, [])
     assert result.out.startswith("# @package model.penalties\ngp:\n  weight: 10")
     last = result.out.splitlines()[-1]
-    assert last.startswith("# options: data=digits gpu=auto head@model.head=linear loss=wasserstein metrics=")
+    assert last.startswith("# options: data=digits gpu=auto head@model.head=linear logger=tensorboard ")
     assert not (tmp_path / "outputs").exists()
 
 

@@ -52,5 +52,6 @@ def settings(**changes: Any) -> dict[str, Any]:
 
 def test_portable_settings_ignore_places_and_names() -> None:
     assert settings() == settings(paths={"data": "/b", "outputs": "y"}, resume="z", sweep="second")
+    assert settings() == settings(logger={"wandb": {"project": "mine"}})
     assert settings() != settings(seed=2)
     assert settings() != settings(data={"root": "${paths.data}/other"})

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-from gan_experiments.training.recorder import Recorder, flatten, jsonable, write_json
+from gan_experiments.training.loggers import TensorBoard, flatten
+from gan_experiments.training.recorder import Recorder, jsonable, write_json
 
 
 def test_flatten_names_settings_with_dots() -> None:
@@ -28,7 +29,7 @@ def test_json_has_no_nan(tmp_path: Path) -> None:
 
 def recorded(folder: Path, start: int, last: int) -> None:
     """An attempt at a run from the step after `start` to `last`, with an evaluation at each."""
-    recorder = Recorder(folder, start, {"config": {"a": 1}, "choices": {}, "provenance": {}})
+    recorder = Recorder(folder, start, {"config": {"a": 1}, "choices": {}, "provenance": {}}, [TensorBoard()])
     for step in range(start + 1, last + 1):
         recorder.scalars(step, {"loss/generator": float(step)})
         recorder.evaluation({"step": step, "metrics": {"fd": float(step)}})

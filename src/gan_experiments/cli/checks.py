@@ -208,8 +208,14 @@ class Checking:
 
 def _check_components(cfg: DictConfig) -> None:
     whole = {field.name for field in dataclasses.fields(Config)}  # the other groups are parts of these
+    for name, node in cfg.logger.items():
+        if not _is_typed(node):
+            raise UserError(
+                f"logger.{name} has no type: its YAML file begins with"
+                f"\n  defaults:\n    - /schema/logger@{name}: module.Class\n    - _self_"
+            )
     for group in components.PACKAGES:
-        if group not in whole or OmegaConf.is_missing(cfg, group):
+        if group not in whole or group == "logger" or OmegaConf.is_missing(cfg, group):
             continue
         if cfg.get(group) is None:
             raise UserError(

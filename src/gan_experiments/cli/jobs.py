@@ -228,7 +228,7 @@ def _log_held_back(begun: Callable[[], bool]) -> Iterator[None]:
 
 
 def portable(cfg: DictConfig) -> dict[str, Any]:
-    """The resolved settings that decide what a run computes: without where its files are."""
+    """The resolved settings that decide what a run computes: without where its files are and who is told."""
     cfg = cfg.copy()
     with read_write(cfg):
         for where in cfg.paths:
@@ -236,6 +236,7 @@ def portable(cfg: DictConfig) -> dict[str, Any]:
         cfg.resume = cfg.sweep = None
     container = OmegaConf.to_container(cfg, resolve=True, enum_to_str=True)
     settings: dict[str, Any] = json.loads(json.dumps(container))
+    settings.pop("logger", None)
     return settings
 
 

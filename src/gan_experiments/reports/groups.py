@@ -11,7 +11,13 @@ from gan_experiments.plain import plain
 from gan_experiments.reports.text import cut, flatten
 from gan_experiments.runs import RunFolder
 
-SILENT = ("experiment", "hparams_search", "train", "gpu")  # groups whose choice shows in other settings
+SILENT = (
+    "experiment",
+    "hparams_search",
+    "train",
+    "gpu",
+    "logger",
+)  # groups whose choice shows in other settings
 MAX_SETTINGS = 2000
 NO_SETTING = ("seed", "resume", "sweep")
 

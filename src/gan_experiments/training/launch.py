@@ -39,6 +39,8 @@ def check(config: Config) -> None:
     config.gpu.resolve()
     check_companions(config.model, config.data)
     config.model.check(config.loss, config.data)
+    for logger in config.logger.values():
+        logger.check()
     _check_ranks(config.gpu.devices, config.train.batch_size)
     _check_files(config, Path(config.paths.data))
     warmstart.source(config)

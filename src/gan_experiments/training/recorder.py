@@ -1,24 +1,22 @@
-"""What a run leaves in its folder: TensorBoard events, metrics.jsonl, sample grids, summary.json."""
+"""What a run leaves in its folder: metrics.jsonl, sample grids, summary.json; and what its loggers get."""
 
 from __future__ import annotations
 
 import json
 import logging
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import AbstractContextManager, nullcontext, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import yaml
 from torch import Tensor
-from torch.utils.tensorboard import SummaryWriter
-from torch.utils.tensorboard.summary import hparams
 
 from gan_experiments import figures, films
 from gan_experiments.errors import UserError
 from gan_experiments.grids import to_image
 from gan_experiments.runs import RunFolder, trim_evaluations
+from gan_experiments.training.loggers import Logger
 from gan_experiments.training.progress import Progress
 from gan_experiments.writing import writing
 
@@ -68,29 +66,19 @@ class NullRecorder:
 class Recorder(NullRecorder):
     """Writes a run's records and shows its progress; steps are generator updates everywhere.
 
-    start: the step that the run begins or resumes at; later events of an earlier attempt are purged.
+    start: the step that the run begins or resumes at. loggers: what gets scalars and pictures besides the folder.
     """
 
-    def __init__(self, folder: Path, start: int, record: Mapping[str, Any]) -> None:
+    def __init__(
+        self, folder: Path, start: int, record: Mapping[str, Any], loggers: Iterable[Logger]
+    ) -> None:
         self.folder = folder
         (folder / "samples").mkdir(parents=True, exist_ok=True)
         trim_evaluations(folder, start)
-        self.writer = SummaryWriter(str(folder), purge_step=start + 1 if start else 0, flush_secs=15)
-        self._hparams(record)
-        for name in ("choices", "config", "provenance"):
-            text = yaml.safe_dump(record[name], sort_keys=False)
-            self.writer.add_text(name, f"```yaml\n{text}```", start)
+        self.loggers = list(loggers)
+        for logger in self.loggers:
+            logger.open(folder, start, record)
         self._progress = Progress(start)
-
-    def _hparams(self, record: Mapping[str, Any]) -> None:
-        """List the run in the HPARAMS tab now, with its scalars as live metrics (no experiment summary)."""
-        swept = {
-            f"Sweep: {key}": value for key, value in record.get("swept", {}).items()
-        }  # capitals come first
-        values = {**record["choices"], **flatten(record["config"]), **flatten(swept)}
-        _, start, self._end = hparams(values, {})  # type: ignore[no-untyped-call]
-        assert self.writer.file_writer is not None
-        self.writer.file_writer.add_summary(start)
 
     def progress(self, step: int, total: int | None, scalars: dict[str, float], images: int) -> None:
         """Scalars of one interval of training, shown with images per second and time left.
@@ -114,27 +102,27 @@ class Recorder(NullRecorder):
         return self._progress.pause(doing)
 
     def scalars(self, step: int, values: Mapping[str, float]) -> None:
-        for name, value in values.items():
-            self.writer.add_scalar(name, value, step)
+        for logger in self.loggers:
+            logger.scalars(step, values)
 
     def picture(self, name: str, step: int, picture: Tensor, file: str = "") -> None:
         """A picture (3, H, W) in [0, 1]; with file="step" also as samples/step_00001000.png."""
-        self.writer.add_image(name, picture, step)
+        for logger in self.loggers:
+            logger.picture(name, step, picture)
         if file:
             to_image(picture).save(self.folder / "samples" / f"{file}_{step:08d}.png")
 
     def figure(self, name: str, step: int, figure: Figure) -> None:
-        self.writer.add_figure(name, figure, step)
+        for logger in self.loggers:
+            logger.figure(name, step, figure)
 
     def evaluation(self, row: dict[str, Any]) -> None:
         """One line of metrics.jsonl: step, images_seen, seconds, metrics and their protocol."""
         with (self.folder / "metrics.jsonl").open("a") as file:
             file.write(json.dumps(jsonable(row)) + "\n")
-        for name, value in row[
-            "metrics"
-        ].items():  # tags that come first, and the HPARAMS tab shows the first
-            kind = "eval" if figures.is_reported(name) else "eval_error"
-            self.scalars(row["step"], {f"{kind}/{name}": value})
+        kinds = {name: "eval" if figures.is_reported(name) else "eval_error" for name in row["metrics"]}
+        # These tags come first, and the HPARAMS tab shows the first.
+        self.scalars(row["step"], {f"{kinds[name]}/{name}": value for name, value in row["metrics"].items()})
         self.say(figures.table(f"step {row['step']}", row["metrics"], row.get("floor", {})))
 
     def say(self, message: str) -> None:
@@ -151,20 +139,9 @@ class Recorder(NullRecorder):
         write_json(self.folder / "summary.json", values)
 
     def close(self) -> None:
-        assert self.writer.file_writer is not None
-        self.writer.file_writer.add_summary(self._end)
-        self.writer.close()
-        self._progress.close()
-
-
-def flatten(node: Any, prefix: str = "") -> dict[str, bool | int | float | str]:
-    """Nested settings as one level of dotted names; what TensorBoard cannot hold becomes text."""
-    if isinstance(node, Mapping):
-        flat: dict[str, bool | int | float | str] = {}
-        for key, value in node.items():
-            flat.update(flatten(value, f"{prefix}.{key}" if prefix else str(key)))
-        return flat
-    return {prefix: node if isinstance(node, (bool, int, float, str)) else str(node)}
+        self._progress.close()  # first: some loggers print how they end
+        for logger in self.loggers:
+            logger.close()
 
 
 def jsonable(node: Any) -> Any:

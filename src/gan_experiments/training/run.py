@@ -197,7 +197,7 @@ class Run:
             aside = self.checkpoints.begin(resumed, self.engine.step, self.due, self.best.get("step"))
             if aside is not None:
                 log.info("what there was of later steps is now in %s", aside)
-            self.recorder = Recorder(self.folder, self.engine.step, self.record)
+            self.recorder = Recorder(self.folder, self.engine.step, self.record, self.config.logger.values())
             self.pictures = Pictures.of(
                 self.config, self.recorder, self.sampler, self.networks, self.real, self.pictured
             )
