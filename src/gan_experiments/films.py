@@ -42,9 +42,7 @@ def _mp4(pictures: Sequence[Image.Image], path: Path, seconds: float) -> None:
     try:
         import imageio_ffmpeg
     except ImportError as error:
-        raise UserError(
-            f'{path.name}: MP4 needs imageio-ffmpeg: pip install "gan-experiments[video]"'
-        ) from error
+        raise UserError('MP4 needs imageio-ffmpeg: pip install "gan-experiments[video]"') from error
     writer = imageio_ffmpeg.write_frames(str(path), pictures[0].size, fps=1 / seconds, macro_block_size=2)
     writer.send(None)
     for picture in pictures:

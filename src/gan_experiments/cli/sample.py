@@ -180,7 +180,7 @@ def kind_of(arguments: argparse.Namespace) -> str:
 def target(path: Path, endings: tuple[str, ...]) -> Path:
     """A file that can be written; raises UserError for a folder and for another ending."""
     if path.is_dir() or path.suffix.lower() not in endings:
-        raise UserError(f"--output {path}: this writes one file, whose name ends in {' or '.join(endings)}")
+        raise UserError(f"{path}: this writes one file, whose name ends in {' or '.join(endings)}")
     return path
 
 
