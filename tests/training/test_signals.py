@@ -1,8 +1,10 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 import os
 import signal
+import threading
 
 import pytest
 
@@ -25,6 +27,24 @@ def test_a_second_interrupt_does_not_wait() -> None:
         with pytest.raises(KeyboardInterrupt):
             os.kill(os.getpid(), signal.SIGINT)
     assert caught == [signal.SIGINT]
+
+
+def test_what_a_signal_says_waits_for_a_bar_that_is_being_drawn(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
+    drawing, lines = threading.RLock(), []
+
+    class Console(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            with drawing:
+                lines.append(record.getMessage())
+
+    monkeypatch.setattr(logging.getLogger(), "handlers", [Console()])
+    with catch_signals(), drawing:
+        os.kill(os.getpid(), signal.SIGINT)
+        assert lines == []
+    assert lines == ["SIGINT: saving and stopping"]
 
 
 def test_nohup_is_respected() -> None:

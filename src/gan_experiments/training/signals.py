@@ -74,12 +74,16 @@ def catch_signals() -> Iterator[Signals]:
     their launcher.
     """
     caught = Signals()
+    messages: list[threading.Thread] = []
 
     def handler(number: int, frame: FrameType | None) -> None:
         if caught and number == signal.SIGINT and parallel.world_size() == 1:
             raise KeyboardInterrupt
         if not caught and parallel.rank() == 0:
-            log.info("%s: saving and stopping", signal.Signals(number).name)
+            # Not from in here, where a bar may be half drawn: a thread waits until it is whole.
+            message = "%s: saving and stopping", signal.Signals(number).name
+            messages.append(threading.Thread(target=log.info, args=message))
+            messages[-1].start()
         caught.append(number)
         if caught.raises:
             raise SignalReceived
@@ -89,7 +93,11 @@ def catch_signals() -> Iterator[Signals]:
             ignored = signal.getsignal(number) is signal.SIG_IGN
             if not ignored or number in (signal.SIGINT, signal.SIGTERM):
                 signal.signal(number, handler)
-        yield caught
+        try:
+            yield caught
+        finally:
+            for thread in messages:
+                thread.join()
 
 
 def agreed(caught: Sequence[int], step: int, device: torch.device) -> int:
