@@ -57,8 +57,8 @@ def moments(*sides: Tensor) -> list[tuple[Any, Any]]:
     """Mean and covariance of each side, NumPy."""
     from gan_experiments.metrics.frechet import Moments
 
-    found = [Moments.of(side) for side in sides]
-    return [(side.mean.numpy(), side.covariance.numpy()) for side in found]
+    statistics = [Moments.of(side) for side in sides]
+    return [(side.mean.numpy(), side.covariance.numpy()) for side in statistics]
 
 
 def trace_pytorch_fid(x: Tensor, y: Tensor) -> Run:
@@ -247,12 +247,12 @@ def images_torchmetrics(weights: Path, count: int) -> Run:
 
     def run() -> Any:
         fid = FrechetInceptionDistance(feature_extractor_weights_path=str(weights))
-        found = [fid, KernelInceptionDistance(feature=fid.inception, subset_size=count // 2)]
-        for metric in found:
+        metrics = [fid, KernelInceptionDistance(feature=fid.inception, subset_size=count // 2)]
+        for metric in metrics:
             for side, images in enumerate(sides):
                 for part in images.split(16):
                     metric.update(part, real=side == 0)
-        return [metric.compute() for metric in found]
+        return [metric.compute() for metric in metrics]
 
     return run
 
@@ -391,11 +391,11 @@ def main() -> None:
             )
             ours = None
             for library, modules in libraries.items():
-                found = line(figure, library, modules, arguments, weights)
+                output = line(figure, library, modules, arguments, weights)
                 try:
-                    seconds, peak, whole = map(float, found.split()[-3:])
+                    seconds, peak, whole = map(float, output.split()[-3:])
                 except ValueError:
-                    print(f"{library:28}{found}", flush=True)
+                    print(f"{library:28}{output}", flush=True)
                     continue
                 ours = ours or seconds
                 print(f"{library:28}{seconds:8.1f}{peak:8.0f}{whole:15.0f}{seconds / ours:12.2f}", flush=True)

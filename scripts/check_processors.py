@@ -67,13 +67,13 @@ def run(setting: dict[str, str], tests: list[str]) -> tuple[int, Outcomes]:
 
 def outcomes(report: Path) -> Outcomes:
     """Each test's outcome in pytest's JUnit report; an error in a fixture is a failure."""
-    found = {}
+    results = {}
     for case in ElementTree.parse(report).iter("testcase"):
         tags = {child.tag for child in case}
         bad = not tags.isdisjoint({"failure", "error"})
         test = f"{case.get('classname')}::{case.get('name')}"
-        found[test] = "failed" if bad else "skipped" if "skipped" in tags else "passed"
-    return found
+        results[test] = "failed" if bad else "skipped" if "skipped" in tags else "passed"
+    return results
 
 
 def table(columns: dict[str, Outcomes]) -> str:

@@ -69,15 +69,15 @@ class ListPool:
         self.images: list[Tensor] = []
 
     def exchange(self, images: Tensor) -> Tensor:
-        shown = []
+        exchanged = []
         for image in images.detach().cpu():
             if len(self.images) < self.size:
                 self.images.append(image)
             elif random.random() < 0.5:
                 place = random.randrange(self.size)
                 image, self.images[place] = self.images[place], image
-            shown.append(image)
-        return torch.stack(shown).to(images.device)
+            exchanged.append(image)
+        return torch.stack(exchanged).to(images.device)
 
 
 def textbook_layers() -> None:

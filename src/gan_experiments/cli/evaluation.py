@@ -77,9 +77,9 @@ def of_checkpoint(path: Path, arguments: argparse.Namespace, settings: list[str]
     nearest: dict[str, Any] = {}
     pictures: list[str] = []
     for comparison in evaluations.comparisons:
-        evaluation, found, drawn = _measure(evaluations, comparison, restored, file, arguments.pictures)
+        evaluation, neighbours, drawn = _measure(evaluations, comparison, restored, file, arguments.pictures)
         evaluations.add(together, comparison, evaluation, restored.sampler)
-        nearest |= {comparison.prefix + name: one for name, one in found.items()}
+        nearest |= {comparison.prefix + name: one for name, one in neighbours.items()}
         pictures += drawn
     model = restored.record["choices"].get("model", type(restored.model).__name__)
     about: dict[str, Any] = {
@@ -170,8 +170,8 @@ def of_folders(arguments: argparse.Namespace, settings: list[str]) -> None:
     assert isinstance(evaluator, FeatureEvaluator | SeveralEvaluators)
     features = [part.of(generated.images) for part in evaluator.parts]
     if [*generated.classes] != [*real.classes]:  # their numbers mean different things
-        for some in features:
-            some.labels = some.first_labels = None
+        for extracted in features:
+            extracted.labels = extracted.first_labels = None
     evaluation = evaluator.judge(features)
     protocol = {"data": real.title, **evaluation.protocol, "generated_digest": generated.images.digest}
     record = {
@@ -222,8 +222,8 @@ class _Watched:
 
 def _read(images: Images, chosen: Tensor, rows: Sequence[int]) -> dict[int, Tensor]:
     places = chosen[list(rows)].numpy()
-    found = (torch.from_numpy(image) for piece in images.pieces(places) for image in piece)
-    return dict(zip(rows, found, strict=True))
+    tensors = (torch.from_numpy(image) for piece in images.pieces(places) for image in piece)
+    return dict(zip(rows, tensors, strict=True))
 
 
 def _draw(
@@ -232,20 +232,20 @@ def _draw(
     """Draw what each network says of memorising and of modes; returns the figures by network, and the pictures."""
     pictures: list[str] = []
     nearest: dict[str, Any] = {}
-    for part, some in zip(parts, features, strict=True):
-        if some.non_finite:
+    for part, extracted in zip(parts, features, strict=True):
+        if extracted.non_finite:
             continue
         name = part.metrics.key("")[1:] or "inception"
-        found = memorised.find(some, part.real)
-        nearest[name] = found.figures()
+        neighbours = memorised.find(extracted, part.real)
+        nearest[name] = neighbours.figures()
         path = file.with_name(f"{file.stem}_neighbours_{name}.png")
         with writing(path) as picture:
-            memorised.draw_neighbours(found, part.real, pick, NEIGHBOUR_ROWS).savefig(picture, dpi=150)
+            memorised.draw_neighbours(neighbours, part.real, pick, NEIGHBOUR_ROWS).savefig(picture, dpi=150)
         pictures.append(str(path))
         if part.real.classifies:
-            labels, count = part.real.features.labels, some.logits.shape[1]
+            labels, count = part.real.features.labels, extracted.logits.shape[1]
             assert labels is not None
-            shares = [histogram(kinds, count) for kinds in (some.logits.argmax(1), labels)]
+            shares = [histogram(kinds, count) for kinds in (extracted.logits.argmax(1), labels)]
             path = file.with_name(f"{file.stem}_modes_{name}.png")
             with writing(path) as picture:
                 memorised.draw_modes(*shares).savefig(picture, dpi=150)
@@ -256,10 +256,10 @@ def _draw(
 def _tell(record: dict[str, Any], file: Path) -> None:
     write_json(file, record)
     print(table(record))
-    for name, found in record.get("nearest", {}).items():
+    for name, distances in record.get("nearest", {}).items():
         print(
-            f"\nnearest real image over {name}: median distance {found['generated_to_real']:.4g} "
-            f"(between real images {found['real_to_real']:.4g});\n  {found['suspects']:.1%} are nearer to one than "
+            f"\nnearest real image over {name}: median distance {distances['generated_to_real']:.4g} "
+            f"(between real images {distances['real_to_real']:.4g});\n  {distances['suspects']:.1%} are nearer to one than "
             f"1 % of real images are to another (about 1 % where nothing is memorised)"
         )
     print("\n" + "\n".join([str(file), *record.get("pictures", [])]))

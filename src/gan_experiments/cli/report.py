@@ -83,14 +83,14 @@ def run() -> None:
         from gan_experiments.reports.watch import watch
 
         return watch(arguments.folders, arguments.watch)
-    found = runs_of(arguments.folders)
-    groups = grouped(found)
+    runs = runs_of(arguments.folders)
+    groups = grouped(runs)
     final, best = tables(groups), tables(groups, "best")
     _print(best if arguments.best else final, arguments)
-    for one in found:
-        if one.status != "finished":
-            error = f": {cut(one.error, 200)}" if one.error else ""
-            print(plain(f"{one.status}: {one.path}{error}"))
+    for run in runs:
+        if run.status != "finished":
+            error = f": {cut(run.error, 200)}" if run.error else ""
+            print(plain(f"{run.status}: {run.path}{error}"))
     output: Path = arguments.output or arguments.folders[0] / "report.html"
     with writing(output) as file:
         file.write_text(page(arguments.folders, groups, final, best), encoding="utf-8")
@@ -101,11 +101,11 @@ def run() -> None:
 
 def runs_of(folders: Sequence[Path]) -> list[RunFolder]:
     """The runs in these folders and below; raises UserError where there is none."""
-    found = {Path(os.path.realpath(run.path)): run for folder in folders for run in runs_below(folder)}
-    if not found:
+    runs = {Path(os.path.realpath(run.path)): run for folder in folders for run in runs_below(folder)}
+    if not runs:
         names = plain(", ".join(map(str, folders)))
         raise UserError(f"{names}: no run here or below; gan-train leaves its runs in outputs")
-    return list(found.values())
+    return list(runs.values())
 
 
 def _print(all_tables: list[Table], arguments: argparse.Namespace) -> None:

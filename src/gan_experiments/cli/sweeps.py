@@ -51,9 +51,9 @@ class Sweep:
 
     def rows(self) -> list[Row]:
         """Every job of the folder and every planned one, sorted by name."""
-        found = {path.parent.parent.name: self._row(path) for path in self._records()}
-        planned = {name: Row(name, "not started") for name in self.names if name not in found}
-        return [row for _, row in sorted({**found, **planned}.items())]
+        recorded = {path.parent.parent.name: self._row(path) for path in self._records()}
+        planned = {name: Row(name, "not started") for name in self.names if name not in recorded}
+        return [row for _, row in sorted({**recorded, **planned}.items())]
 
     def _row(self, path: Path) -> Row:
         folder = path.parent.parent

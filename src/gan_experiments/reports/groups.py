@@ -49,19 +49,19 @@ def grouped(runs: Iterable[RunFolder]) -> list[Group]:
 
     Runs whose settings cannot be read stand alone.
     """
-    found: dict[str, dict[str, RunFolder]] = defaultdict(dict)
+    by_settings: dict[str, dict[str, RunFolder]] = defaultdict(dict)
     for run in runs:
         alone = "" if run.config or run.choices else str(run.path)
-        found[json.dumps([choices(run), settings(run), alone], sort_keys=True)][run.seed] = run
-    groups = [Group(list(seeds.values())) for seeds in found.values()]
+        by_settings[json.dumps([choices(run), settings(run), alone], sort_keys=True)][run.seed] = run
+    groups = [Group(list(seeds.values())) for seeds in by_settings.values()]
     _label(groups)
     return groups
 
 
 def choices(run: RunFolder) -> dict[str, str]:
     """The options that a run was composed of, the model before its companions."""
-    found = {key: value for key, value in run.choices.items() if key not in SILENT}
-    return {"model": found["model"]} | found if "model" in found else found
+    options = {key: value for key, value in run.choices.items() if key not in SILENT}
+    return {"model": options["model"]} | options if "model" in options else options
 
 
 def settings(run: RunFolder) -> dict[str, str]:

@@ -3,9 +3,9 @@
 for (const tabled of document.querySelectorAll(".tabled")) {
   const table = tabled.querySelector("table"), heads = [...table.tHead.rows[0].cells];
   const menu = tabled.querySelector(".columns > div"), boxes = [];
-  const show = (index, shown) => {
-    for (const row of table.rows) row.cells[index].hidden = !shown;
-    boxes[index].checked = shown;
+  const show = (index, visible) => {
+    for (const row of table.rows) row.cells[index].hidden = !visible;
+    boxes[index].checked = visible;
   };
   heads.forEach((head, index) => {
     const label = document.createElement("label"), box = document.createElement("input");

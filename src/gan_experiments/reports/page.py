@@ -161,7 +161,7 @@ def _table(
         "header": [
             {
                 "name": name,
-                "shown": _breakable(name),
+                "text": _breakable(name),
                 "arrow": arrows[direction(name)] if name in figures else "",
             }
             for name in table.header
@@ -170,7 +170,7 @@ def _table(
             {
                 "key": f"g{places[id(row.group)]}",
                 "colour": colours.get(id(row.group)),
-                "cells": [{"shown": _shown(cell), "value": cell.value, "best": cell.best} for cell in cells],
+                "cells": [{"text": _markup(cell), "value": cell.value, "best": cell.best} for cell in cells],
             }
             for row, cells in zip(table.rows, table.grid(), strict=True)
         ],
@@ -178,7 +178,7 @@ def _table(
     }
 
 
-def _shown(cell: Cell) -> Markup:
+def _markup(cell: Cell) -> Markup:
     value, plus, error = cell.text.partition(" ± ")
     if cell.value is None:
         return _breakable(cell.text)
@@ -189,16 +189,16 @@ def _shown(cell: Cell) -> Markup:
 
 def _breakable(text: str) -> Markup:
     """Text that may be broken, where it is long, after an underscore, a dot and an equals sign."""
-    shown = str(escape(plain(text)))
+    escaped = str(escape(plain(text)))
     if len(text) < 12:
-        return Markup(shown)
+        return Markup(escaped)
     for mark in "_.=":
-        shown = shown.replace(mark, f"{mark}<wbr>")
-    return Markup(shown)
+        escaped = escaped.replace(mark, f"{mark}<wbr>")
+    return Markup(escaped)
 
 
 def _plots(table: Table, key: str, groups: list[Group], colours: dict[int, int]) -> list[dict[str, Any]]:
-    found = []
+    plots = []
     for name in [name for name in table.figures if direction(name)][:PLOTS]:
         lines = [
             line
@@ -206,8 +206,8 @@ def _plots(table: Table, key: str, groups: list[Group], colours: dict[int, int])
             if (line := _over_training(name, key, group, index, colours))
         ]
         if any(len(line.points) > 1 for line in lines) and (svg := plot(name, lines, "images seen")):
-            found.append({"title": f"{name} {'↑' if direction(name) > 0 else '↓'}", "svg": svg})
-    return found
+            plots.append({"title": f"{name} {'↑' if direction(name) > 0 else '↓'}", "svg": svg})
+    return plots
 
 
 def _over_training(name: str, key: str, group: Group, index: int, colours: dict[int, int]) -> Line | None:
@@ -259,10 +259,10 @@ def _settings(table: Table, made: list[Pool]) -> list[dict[str, Any]]:
     name, figures = plain(table.primary or ""), []
     over = {pool.name.partition("=")[2] or pool.name: [value for _, value in pool.runs] for pool in made}
     effective = [(pool, effects(pool, direction(table.primary or ""))) for pool in made]
-    if any(found for _, found in effective) and (svg := boxes(name, over)):
+    if any(ranked for _, ranked in effective) and (svg := boxes(name, over)):
         figures.append({"title": f"{name} over all settings", "svg": svg, "note": ""})
-    for pool, found in effective:
-        for effect in found[:SETTINGS]:
+    for pool, ranked in effective:
+        for effect in ranked[:SETTINGS]:
             title = f"{pool.name}: {name} by {plain(effect.setting)}"
             note = (
                 f"{effect.share:.0%} of the ranks' variance, {effect.chance:.0%} by chance, p {effect.p:.2g}"

@@ -75,9 +75,9 @@ def boxes(title: str, groups: Mapping[str, Sequence[float]]) -> Markup | None:
     step = (WIDTH - 12 - LEFT) / len(finite)
     for index, (name, values) in enumerate(finite.items()):
         parts.append(_box(name, values, LEFT + (index + 0.5) * step, min(0.5 * step, 40), up))
-        shown = escape(squeezed(name, max(4, int(step / LETTER))))
+        tick = escape(squeezed(name, max(4, int(step / LETTER))))
         x = LEFT + (index + 0.5) * step
-        parts.append(f'<text class="tick" x="{x:.1f}" y="{HEIGHT - 22}" text-anchor="middle">{shown}</text>')
+        parts.append(f'<text class="tick" x="{x:.1f}" y="{HEIGHT - 22}" text-anchor="middle">{tick}</text>')
     return Markup("".join([*parts, "</svg>"]))
 
 
