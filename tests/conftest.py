@@ -2,20 +2,34 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
 
+import composing
 import processors
 import tiny
 from gan_experiments.config import Config
 
 Compose = Callable[..., tuple[Config, dict[str, Any]]]
+
+
+def pytest_collection_finish() -> None:
+    """What lives until the end, modules and tests, is not gone through again by every collection of garbage."""
+    gc.collect()
+    gc.freeze()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _composing() -> Iterator[None]:
+    with composing.remembered():
+        yield
 
 
 @pytest.fixture(scope="session", autouse=True)

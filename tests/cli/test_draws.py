@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Callable
 from pathlib import Path
@@ -9,6 +10,7 @@ from typing import Any
 
 import pytest
 from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.override_parser.types import Override
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -18,8 +20,13 @@ from gan_experiments.errors import UserError
 Command = Callable[..., Any]
 
 
+@functools.cache
+def parsed(line: str) -> Override:
+    return OverridesParser.create().parse_override(line)
+
+
 def draw(*lines: str, seed: int = 0, **given: str) -> dict[str, str]:
-    overrides = drawn(OverridesParser.create().parse_overrides(list(lines)), {"seed": str(seed), **given})
+    overrides = drawn([parsed(line) for line in lines], {"seed": str(seed), **given})
     return dict(one.split("=") for one in overrides)
 
 

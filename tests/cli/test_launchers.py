@@ -57,7 +57,7 @@ def test_slurm_gives_each_job_a_gpu_and_queues_it_again() -> None:
 
 def test_slurm_without_its_plugin(gan_train: Callable[..., Any], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(ConfigStore.instance().repo["hydra"], "launcher", {})
-    result = gan_train("-m", "hydra/launcher=slurm", "seed=0,1")
+    result = gan_train("-cd", ".", "-m", "hydra/launcher=slurm", "seed=0,1")  # another folder: composed anew
     assert (result.code, result.err) == (
         2,
         'gan-train: error: hydra/launcher=submitit_slurm needs a plugin: pip install "gan-experiments[submitit]"\n',
