@@ -4,7 +4,7 @@
 
 --data is the folder that holds CIFAR-10, or an .npz file as data=npz reads it. One thread and fixed seeds: the same
 file on the same kind of machine. An interrupted training goes on from its last whole epoch, kept beside --out. The
-weights in the package are what it wrote after 28 CPU minutes; with them 90.10% of the 10,000 test images are read right.
+weights in the package are what it wrote after 53 CPU minutes; with them 91.03% of the 10,000 test images are read right.
 """
 
 from __future__ import annotations
@@ -26,9 +26,9 @@ from gan_experiments.data import Cifar10, ImageSet, Npz
 from gan_experiments.metrics.cifar import CifarResNet
 from gan_experiments.training.allocator import keep_memory
 
-# Cycles, in each of which the learning rates fall to 0 linearly from this share of theirs: the sides of the images
+# Two cycles, in each of which the learning rates fall to 0 linearly from this share of theirs: the sides of the images
 # in pixels, one for each epoch. Small images are cheap while the rates are high.
-CYCLES = [(1.0, [24] * 7 + [32] * 3)]
+CYCLES = [(1.0, [24] * 7 + [32] * 3), (0.4, [32] * 6)]
 BATCH = 500
 RATE = 0.1  # of the filters
 RATE_REST = 5e-3  # Adam's, of the norms and the last layer

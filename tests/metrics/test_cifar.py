@@ -7,6 +7,7 @@ from torchvision.transforms.v2.functional import gaussian_blur
 from gan_experiments.errors import UserError
 from gan_experiments.metrics import Cifar, cifar
 from gan_experiments.metrics.cifar import colour32
+from gan_experiments.metrics.classes import inception_score
 from gan_experiments.metrics.frechet import Gaussian, Moments, frechet_distance
 from real_cifar import strips
 
@@ -31,6 +32,17 @@ def test_reads_the_test_images(real):
     assert features.shape == (500, 160)
     assert (features >= 0).all()
     assert (logits.argmax(1) == labels).double().mean() >= 0.9
+
+
+@pytest.mark.quality
+def test_reads_91_of_100_test_images():
+    images, labels = strips("test", 20)
+    network = metrics(10).extractor().on(CPU).network
+    with torch.no_grad():
+        batches = torch.tensor(images).permute(0, 3, 1, 2).split(500)
+        logits = torch.cat([network(batch)[1] for batch in batches])
+    assert (logits.argmax(1) == torch.tensor(labels)).sum() >= 9100
+    assert inception_score(logits)[0] == pytest.approx(4.872, abs=1e-3)
 
 
 def test_blur_moves_the_images_away(real):

@@ -14,7 +14,7 @@ from gan_experiments.metrics.evaluator import FeatureMetrics
 from gan_experiments.metrics.features import Extractor
 
 WEIGHTS = Path(__file__).with_name("cifar_resnet.npz")  # float16, by scripts/train_cifar_features.py
-SHA256 = "1151ee515b4ee09483ae76cb60e1d54869b7d9a0c05ef58d8a34c8aa699a378b"
+SHA256 = "6f4279ab6702ce1b7a063b4a8506551e75a616f7103ef65e9cf661d26bc6d493"
 WIDTHS = (32, 96, 160)
 
 
