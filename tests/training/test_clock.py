@@ -23,6 +23,7 @@ def test_what_is_paused_is_not_training(now: list[float]) -> None:
     now[:] = [110.0, 11.0]
     with watch.pause():
         now[:] = [112.5, 12.0]
+        assert watch.state_dict() == {"seconds": 12.5, "training_seconds": 10.0, "cpu_seconds": 4.0}
     now[:] = [113.0, 12.25]
     assert watch.state_dict() == {"seconds": 13.0, "training_seconds": 10.5, "cpu_seconds": 4.25}
     with suppress(KeyboardInterrupt), watch.pause():

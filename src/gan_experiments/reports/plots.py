@@ -15,6 +15,7 @@ from gan_experiments.reports.text import cut, squeezed
 WIDTH, HEIGHT = 440, 260
 LEFT, TOP, BOTTOM = 48, 10, 38
 LETTER = 7.9  # pixels of a label's letter, at most
+TICK = 6.8  # and of a tick's
 LABEL = 22  # letters of a label
 LARGEST = 1e100  # values beyond are left out
 COLOURS = 8  # of the page; lines beyond are grey

@@ -21,26 +21,28 @@ class Clock:
         """Everything is there that training needs."""
         self._began = _now()
         self._paused = (0.0, 0.0)
+        self._pausing: tuple[float, float] | None = None  # since when
 
     @contextmanager
     def pause(self) -> Iterator[None]:
         """What happens inside is not training: pictures, figures, checkpoints."""
-        before = _now()
+        self._pausing = _now()
         try:
             yield
         finally:
-            wall, cpu = _since(before)
-            self._paused = (self._paused[0] + wall, self._paused[1] + cpu)
+            self._paused, self._pausing = self._out(), None
+
+    def _out(self) -> tuple[float, float]:
+        """Seconds that were not training."""
+        wall, cpu = (0.0, 0.0) if self._pausing is None else _since(self._pausing)
+        return self._paused[0] + wall, self._paused[1] + cpu
 
     def state_dict(self) -> dict[str, float]:
         """`seconds` in all; of training alone `training_seconds` on the clock and `cpu_seconds` of all threads of
         this process (of the first rank's, where there are several)."""
         wall, cpu = _since(self._began)
-        now = {
-            "seconds": wall,
-            "training_seconds": wall - self._paused[0],
-            "cpu_seconds": cpu - self._paused[1],
-        }
+        out = self._out()
+        now = {"seconds": wall, "training_seconds": wall - out[0], "cpu_seconds": cpu - out[1]}
         return {name: round(self._before[name] + value, 2) for name, value in now.items()}
 
     def load_state_dict(self, state: Mapping[str, float]) -> None:
