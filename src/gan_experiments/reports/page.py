@@ -143,7 +143,7 @@ def _section(table: Table, best: list[Table], groups: list[Group], colours: dict
         "protocol": [(name, value if len(value) <= 48 else f"{value[:12]}…") for name, value in protocol],
         "plots": plots,
         "grey": max(0, len({id(row.group) for row in table.rows}) - COLOURS),
-        "differences": difference_cells(table),
+        "differences": [list(map(_breakable, line)) for line in difference_cells(table)],
         "budget": _budget(table, made),
         "settings": _settings(table, made),
     }
