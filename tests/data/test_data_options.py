@@ -40,6 +40,7 @@ def test_the_list_of_the_issue_is_complete() -> None:
                 "mnist",
                 "fashion_mnist",
                 "cifar10",
+                "stacked_mnist",
                 "stl10",
                 "celeba",
                 "folder",

@@ -133,7 +133,7 @@ def test_lazy_penalty_is_paid_in_full_every_so_often(compose: Any) -> None:
 def test_instance_noise_on_both_sides_decays_to_zero(compose: Any) -> None:
     gan = built(compose, "model=gan", "model.instance_noise=0.5", "model.instance_noise_until=0.5")
     images = torch.zeros(4000, 1, 2, 2)
-    spread = [gan.perturb(images, a_step(progress=p)).std().item() for p in (0.0, 0.25, 0.5, 0.9)]
+    spread = [gan.presented(images, a_step(progress=p)).std().item() for p in (0.0, 0.25, 0.5, 0.9)]
     assert spread == pytest.approx([0.5, 0.25, 0.0, 0.0], abs=0.01)
     seen: list[Tensor] = []
     features = gan.discriminator.features
@@ -204,3 +204,62 @@ def test_slerp_keeps_norms_and_ends() -> None:
     assert torch.allclose(path.norm(dim=-1), torch.tensor(10.0, dtype=torch.float64))
     same = slerp(start, start, weights)
     assert torch.allclose(same, start.expand_as(same))
+
+
+def test_a_packed_discriminator_judges_images_in_a_row_together(compose: Any) -> None:
+    """Lin et al. 2018: only the first layer of the discriminator grows."""
+    gan, alone = (built(compose, "model=gan", f"model.packing={packing}") for packing in (3, 1))
+    images = a_step().batch.images
+    packs = gan.packed(images)
+    assert packs.shape == (2, 3, 8, 8)
+    assert torch.equal(packs[1], torch.cat([images[3], images[4], images[5]]))
+    sizes, single = ([p.numel() for p in model.discriminator.parameters()] for model in (gan, alone))
+    assert sizes[0] == 3 * single[0]
+    assert sizes[1:] == single[1:]
+    step = a_step()
+    fake = gan.packed(gan.shared_fakes(step).detach())
+    expected = F.softplus(-gan.discriminator(packs)).mean() + F.softplus(gan.discriminator(fake)).mean()
+    assert torch.allclose(gan.discriminator_loss(step)["adversarial"], expected)
+    assert torch.allclose(
+        gan.generator_loss(step)["adversarial"], F.softplus(-gan.discriminator(fake)).mean()
+    )
+    scores = gan.scores(torch.cat([images, images[:2]]))
+    assert scores is not None
+    assert torch.allclose(scores, gan.discriminator(packs))  # two that make no pack are left out
+
+
+def test_a_penalty_on_packs_is_the_norm_over_the_pack(compose: Any) -> None:
+    gan = built(compose, "model=wgan_gp", "model.packing=2", "penalty@model.penalties.gp=r1")
+    step = a_step()
+    gan.discriminator_loss(step)
+    packs = gan.packed(step.batch.images).requires_grad_()
+    (gradient,) = torch.autograd.grad(gan.discriminator(packs).sum(), packs)
+    expected = gradient.flatten(1).square().sum(1).mean()
+    assert step.logged["penalty/gp"].item() == pytest.approx(expected.item(), rel=1e-5)
+
+
+@pytest.mark.parametrize("model", ["ebgan", "began", "mmdgan", "mmdgan_gp", "gngan", "swgan", "r3gan", "san"])
+def test_every_discriminator_without_labels_can_be_packed(model: str, compose: Any) -> None:
+    gan = built(compose, f"model={model}", "model.packing=2")
+    step = a_step()
+    for phase in gan.phases():
+        total = torch.stack(list(phase.loss(step).values())).sum()
+        assert total.isfinite()
+        if phase.after:
+            phase.after()
+
+
+@pytest.mark.parametrize(
+    ("model", "reason"),
+    [("cgan", r"sees them one by one: model\.packing=1"), ("distgan", r"which packs do not have one by one")],
+)
+def test_packs_that_make_no_sense_are_refused(model: str, reason: str, compose: Any) -> None:
+    config, _ = compose(f"model={model}", "data=mnist", "model.packing=2")
+    with pytest.raises(UserError, match=reason):
+        config.model.check(config.loss, config.data)
+
+
+def test_a_batch_must_be_packs(compose: Any) -> None:
+    config, _ = compose("model=gan", "data=mnist", "model.packing=3")
+    with pytest.raises(UserError, match=r"64 images cannot be divided into packs: model\.packing=3"):
+        config.model.check_batch(64)

@@ -13,6 +13,7 @@ from gan_experiments.data.mnist import Mnist
 from gan_experiments.data.npz import Npz
 from gan_experiments.data.pairs import Facades, Maps, PairedFolders, Pairs
 from gan_experiments.data.points import Gaussian1d, Grid, Mixture1200, Points, PointSet, Ring
+from gan_experiments.data.stacked_mnist import StackedMnist
 from gan_experiments.data.stl10 import Stl10
 from gan_experiments.data.two_domains import TwoDomains
 
@@ -39,6 +40,7 @@ __all__ = [
     "PointSet",
     "Points",
     "Ring",
+    "StackedMnist",
     "Stl10",
     "TwoDomains",
 ]

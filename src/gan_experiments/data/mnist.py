@@ -56,6 +56,11 @@ class Mnist(Data):
         "ec29112dd5afa0611ce80d1b7f02629c",
     )
 
+    @property
+    def counts(self) -> dict[str, int]:
+        """How many images each split has."""
+        return {"train": 60_000, "test": 10_000}
+
     def __post_init__(self) -> None:
         super().__post_init__()
         if self.image_size not in (28, 32):
@@ -70,7 +75,7 @@ class Mnist(Data):
     def check_splits(self, root: Path) -> list[str]:
         # The checksums are those of the packed files; of files unpacked by hand the counts must do.
         problems = super().check_splits(root)
-        for split, count in {"train": 60_000, "test": 10_000}.items() if not problems else ():
+        for split, count in self.counts.items() if not problems else ():
             if (there := len(self.load(split, root))) != count:
                 problems.append(
                     f"data={self.option}: {there} images in its split '{split}' instead of {count}"

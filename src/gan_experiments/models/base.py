@@ -110,6 +110,9 @@ class Model(ABC):
                 "this model has an objective of its own, so a loss would have no effect: loss=none"
             )
 
+    def check_batch(self, size: int) -> None:  # noqa: B027  (most take any)
+        """Raise UserError for a batch, of one rank, that the method cannot train with."""
+
     @abstractmethod
     def build(self, network: Network, loss: Loss, shape: ImageShape) -> dict[str, nn.Module]:
         """Make the networks; the names returned are those that phases and checkpoints use."""
@@ -137,7 +140,7 @@ class Model(ABC):
         return {}
 
     def scores(self, images: Tensor) -> Tensor | None:
-        """The discriminator's scores (n,) of images, higher for real; None for a method without one."""
+        """The discriminator's scores of images, one each or each pack, higher for real; None for a method without one."""
         return None
 
     def protocol(self) -> dict[str, str]:

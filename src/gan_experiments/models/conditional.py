@@ -54,6 +54,10 @@ class Conditional(Gan):
                 "nothing tells this model's discriminator the class: choose head@model.head=projection, classifier "
                 "or class_san, or model.label_channels=true"
             )
+        if self.packing > 1:
+            raise UserError(
+                "this model's discriminator is told the class of each image, so it sees them one by one: model.packing=1"
+            )
         if loss.relative:
             raise UserError("this loss pairs images of any class; choose another, such as loss=hinge")
         if self.reuse_fakes:
@@ -134,7 +138,7 @@ class Conditional(Gan):
     def generator_loss(self, step: Step) -> dict[str, Tensor]:
         inputs = self.inputs(step.noise, self.generator_batch * step.batch_size)
         assert inputs.labels is not None
-        fakes = self.perturb(self.generator(inputs.z, inputs.labels), step)
+        fakes = self.presented(self.generator(inputs.z, inputs.labels), step)
         features = self.features(fakes, inputs.labels)
         losses: dict[str, Tensor] = self.discriminator.head.generator_terms(
             self.loss, features, inputs.labels

@@ -10,6 +10,7 @@ from omegaconf import MISSING
 from torch import Tensor, nn
 
 from gan_experiments import parallel
+from gan_experiments.data import Data
 from gan_experiments.errors import UserError
 from gan_experiments.losses import Loss
 from gan_experiments.models.autoencoder import Encoding
@@ -39,6 +40,19 @@ class AutoencodedGan(Encoding, Gan):
                 "model.reuse_fakes must be false: the autoencoder's step moves the generator first"
             )
 
+    @property
+    def compares_features(self) -> bool:
+        """Whether the autoencoder compares images by the discriminator's features."""
+        return True
+
+    def check(self, loss: Loss, data: Data) -> None:
+        super().check(loss, data)
+        if self.packing > 1 and self.compares_features:
+            raise UserError(
+                "the autoencoder compares images by the discriminator's features, which packs do not have one by one: "
+                "model.packing=1"
+            )
+
     def build(self, network: Network, loss: Loss, shape: ImageShape) -> dict[str, nn.Module]:
         networks = super().build(network, loss, shape)
         self.encoder: nn.Module = network.encoder(shape, self.latent_dim, network.generator_norm)
@@ -61,7 +75,7 @@ class AutoencodedGan(Encoding, Gan):
         losses = {f"real/{name}": (1 - share) * term for name, term in terms.items()}
         if share > 0:
             with torch.no_grad():
-                decoded = self.perturb(self.generator(self.encoder(step.batch.images)), step)
+                decoded = self.presented(self.generator(self.encoder(step.batch.images)), step)
             features = self.discriminator.features(decoded)
             terms = self.discriminator.head.terms(self.loss, features, features_fake).losses
             losses |= {f"decoded/{name}": share * term for name, term in terms.items()}
@@ -72,7 +86,7 @@ class AutoencodedGan(Encoding, Gan):
         return self.reconstructions_as_real * (1 - min(max(4 * progress - 2, 0.0), 1.0))
 
     def generator_loss(self, step: Step) -> dict[str, Tensor]:
-        return self.generator_terms(self.perturb(step.batch.images, step), self.fakes(step))
+        return self.generator_terms(self.presented(step.batch.images, step), self.fakes(step))
 
     def generator_terms(self, real: Tensor, fake: Tensor) -> dict[str, Tensor]:
         """|mean d(x) - mean d(G(z))|"""

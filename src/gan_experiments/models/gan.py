@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
 import torch
@@ -34,6 +34,8 @@ class Gan(LatentModel):
       one generator pass; off draws new latents for the generator, as Algorithm 1 prints it.
     joint_batches: real and fake go through the discriminator in one batch (they then share batch statistics).
     discriminator_norm: normalisation of the discriminator's layers.
+    packing: m, how many images the discriminator judges together, joined along their channels (Lin et al. 2018): a
+      generator that draws few kinds gives itself away. Where the discriminator takes no labels.
     instance_noise: standard deviation of N(0, s^2) added to real and fake inputs of the discriminator (Sonderby
       et al. 2017), decaying linearly to 0 at the share `instance_noise_until` of the run.
     head: the discriminator's last layer and its terms. penalties: terms added to the discriminator's loss, and
@@ -50,12 +52,13 @@ class Gan(LatentModel):
     instance_noise_until: float = MISSING
     head: Any = MISSING
     penalties: dict[str, Any] = MISSING
+    packing: int = 1
 
     has_head: ClassVar[bool] = True  # off where the method makes the last layer itself
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        for name in ("discriminator_steps", "generator_batch"):
+        for name in ("discriminator_steps", "generator_batch", "packing"):
             if getattr(self, name) < 1:
                 raise UserError(f"model.{name} must be at least 1, not {getattr(self, name)}")
         if self.instance_noise < 0 or not 0 < self.instance_noise_until <= 1:
@@ -72,11 +75,21 @@ class Gan(LatentModel):
                 f"this loss pairs generated with real images: model.generator_batch must be 1, not {self.generator_batch}"
             )
 
+    def check_batch(self, size: int) -> None:
+        if size % self.packing:
+            raise UserError(
+                f"a batch of {size} images cannot be divided into packs: model.packing={self.packing}"
+            )
+
     def build(self, network: Network, loss: Loss, shape: ImageShape) -> dict[str, nn.Module]:
         self.loss: Loss = loss
         self.generator: nn.Module = self.build_generator(network, shape)
-        self.discriminator: Discriminator = self.build_discriminator(network, shape)
+        self.discriminator: Discriminator = self.build_discriminator(network, self.packed_shape(shape))
         return {"generator": self.generator, "discriminator": self.discriminator}
+
+    def packed_shape(self, shape: ImageShape) -> ImageShape:
+        """Of what the discriminator sees at once."""
+        return replace(shape, channels=self.packing * shape.channels)
 
     def build_generator(self, network: Network, shape: ImageShape) -> nn.Module:
         return network.generator(self.latent_dim, shape)
@@ -122,7 +135,7 @@ class Gan(LatentModel):
 
     def discriminator_loss(self, step: Step) -> dict[str, Tensor]:
         fake = self.detached_fakes(step)
-        real, fake = self.perturb(step.batch.images, step), self.perturb(fake, step)
+        real, fake = self.presented(step.batch.images, step), self.presented(fake, step)
         losses = self.adversarial(real, fake, step)
         for name, penalty in self.penalties.items():
             if (step.index * self.discriminator_steps + step.repeat) % penalty.every == 0:
@@ -165,14 +178,14 @@ class Gan(LatentModel):
             losses: dict[str, Tensor] = self.discriminator.head.generator_terms(self.loss, fake)
             return losses
         with torch.no_grad():
-            real = self.discriminator(self.perturb(step.batch.images, step))
+            real = self.discriminator(self.presented(step.batch.images, step))
         return {"adversarial": self.loss.discriminator(self.discriminator.head(fake), real)}
 
     def fakes(self, step: Step) -> Tensor:
         """The images that the generator's step improves, as the discriminator sees them."""
         if self.shares_fakes:
-            return self.perturb(self.shared_fakes(step), step)
-        return self.perturb(self.generate(step, self.generator_batch * step.batch_size), step)
+            return self.presented(self.shared_fakes(step), step)
+        return self.presented(self.generate(step, self.generator_batch * step.batch_size), step)
 
     def paired(self, function: Critic, real: Tensor, fake: Tensor) -> tuple[Tensor, Tensor]:
         """`function` of real and of fake images: in two batches, or in one."""
@@ -181,10 +194,20 @@ class Gan(LatentModel):
         both: Tensor = function(torch.cat([real, fake]))
         return both[: len(real)], both[len(real) :]
 
-    def perturb(self, images: Tensor, step: Step) -> Tensor:
-        """Images with instance noise, while it lasts."""
+    def presented(self, images: Tensor, step: Step) -> Tensor:
+        """Images (n, c, h, w) as the discriminator sees them: packed, with instance noise while it lasts."""
+        images = self.packed(images)
         sigma = self.instance_noise * max(0.0, 1 - step.progress / self.instance_noise_until)
         return images + sigma * step.noise.normal(*images.shape) if sigma > 0 else images
+
+    def packed(self, images: Tensor) -> Tensor:
+        """Each `packing` images (n, c, h, w) in a row as one, (n // packing, packing c, h, w); a rest is left out."""
+        packs = len(images) // self.packing
+        return (
+            images
+            if self.packing == 1
+            else images[: packs * self.packing].reshape(packs, -1, *images.shape[2:])
+        )
 
     def constrain(self) -> None:
         for penalty in self.penalties.values():
@@ -193,7 +216,7 @@ class Gan(LatentModel):
             self.discriminator.head.constrain()
 
     def scores(self, images: Tensor) -> Tensor | None:
-        result: Tensor = self.discriminator(images)
+        result: Tensor = self.discriminator(self.packed(images))
         return result
 
     @staticmethod

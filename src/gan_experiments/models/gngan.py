@@ -55,6 +55,10 @@ class GnGan(AutoencodedGan):
             if getattr(self, name) < 0:
                 raise UserError(f"model.{name} must be 0 or more, not {getattr(self, name)}")
 
+    @property
+    def compares_features(self) -> bool:
+        return self.space is Space.feature
+
     def discriminator_phase(self) -> Phase:
         """Algorithm 1 draws images once per iteration, for all three updates."""
         return replace(super().discriminator_phase(), same_batch=self.discriminator_steps == 1)

@@ -66,7 +66,7 @@ class CodeGan(Gan):
     def generator_codes(self, step: Step) -> tuple[Tensor, Tensor]:
         """The codes of fresh real images and of the fakes that the generator improves."""
         with torch.no_grad():
-            real = self.discriminator(self.perturb(step.batch.images, step))
+            real = self.discriminator(self.presented(step.batch.images, step))
         return parallel.gather(real), parallel.gather(self.discriminator(self.fakes(step)))
 
     def critic(self, step: Step) -> Critic:
@@ -75,7 +75,9 @@ class CodeGan(Gan):
 
     def scores(self, images: Tensor) -> Tensor | None:
         codes = self.reference
-        return None if codes is None else witness(self.kernel, self.discriminator(images), *codes)
+        return (
+            None if codes is None else witness(self.kernel, self.discriminator(self.packed(images)), *codes)
+        )
 
 
 @dataclass
@@ -98,7 +100,7 @@ class MmdGan(CodeGan):
 
     def build(self, network: Network, loss: Loss, shape: ImageShape) -> dict[str, nn.Module]:
         networks = super().build(network, loss, shape)
-        self.decoder = network.generator(self.code_dim, shape)
+        self.decoder = network.generator(self.code_dim, self.packed_shape(shape))
         return {**networks, "decoder": self.decoder}
 
     def discriminator_phase(self) -> Phase:

@@ -59,7 +59,7 @@ class SwGan(Gan):
 
     def generator_loss(self, step: Step) -> dict[str, Tensor]:
         with torch.no_grad():
-            real = self.discriminator.features(self.perturb(step.batch.images, step))
+            real = self.discriminator.features(self.presented(step.batch.images, step))
         fake = self.discriminator.features(self.fakes(step))
         return {"sliced": distance(real, fake, self.directions, step)}
 

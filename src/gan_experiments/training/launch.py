@@ -41,7 +41,8 @@ def check(config: Config) -> None:
     config.model.check(config.loss, config.data)
     for logger in config.logger.values():
         logger.check()
-    _check_ranks(config.gpu.devices, config.train.batch_size)
+    ranks = _check_ranks(config.gpu.devices, config.train.batch_size)
+    config.model.check_batch(config.train.batch_size // ranks)
     _check_files(config, Path(config.paths.data))
     warmstart.source(config)
 
@@ -63,14 +64,16 @@ def _check_files(config: Config, root: Path) -> None:
         ) from error
 
 
-def _check_ranks(devices: int, batch_size: int) -> None:
-    """Refuse ranks that the settings do not fit."""
+def _check_ranks(devices: int, batch_size: int) -> int:
+    """How many ranks there will be; refuses those that the settings do not fit."""
     started, here = launchers.world_size(), launchers.local_world_size()
     if started > 1 and devices not in (1, here):
         raise UserError(
             f"gpu.devices={devices}, and the launcher has started {here} of {started} processes on this machine; "
             "leave gpu.devices out: the launcher says how many"
         )
-    if batch_size % max(started, devices):
+    ranks = max(started, devices)
+    if batch_size % ranks:
         whose = f"{started} processes" if started > 1 else f"gpu.devices={devices}"
         raise UserError(f"train.batch_size={batch_size} cannot be divided by {whose}")
+    return ranks
