@@ -22,16 +22,25 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import torch
+
 from gan_experiments.cli import train
 from gan_experiments.cli.arguments import expanded
+from gan_experiments.cli.catalogue import Catalogue
+from gan_experiments.cli.composing import built, composed
 from gan_experiments.cli.names import job_folder
+from gan_experiments.config import Config, Length
 from gan_experiments.errors import UserError
+from gan_experiments.noise import Noise
 from gan_experiments.runs import RunFolder
-from reproduce_mnist import CATALOGUE, batches_per_update, compose, recipes
+from gan_experiments.training.engine import Engine
+from gan_experiments.types import Batch
+from reproduce import declared
 
 SWEEP = "runs"
 RECORD = "speedrun"
 Runs = dict[tuple[str, int], list[dict[str, Any]]]  # recipe and seed -> its evaluations
+CATALOGUE = Catalogue.of("train", [])
 COSTS = {"cpu_seconds": "CPU seconds", "training_seconds": "seconds", "images_seen": "images"}
 
 
@@ -65,6 +74,29 @@ class Recipe:
         if RunFolder(folder).summary.get("status") != "finished":
             return []
         return [json.loads(line) for line in (folder / "metrics.jsonl").read_text("utf-8").splitlines()]
+
+
+def compose(overrides: Sequence[str]) -> Config:
+    config = built(composed(list(overrides)))
+    assert isinstance(config, Config)
+    return config
+
+
+def batches_per_update(config: Config) -> int:
+    """How many batches of real images one generator update draws, counted over one of them."""
+    cpu, samples, classes = torch.device("cpu"), 4, config.data.shape.classes
+    networks = config.model.build(config.network, config.loss, config.data.shape)
+    noise = Noise(0, cpu)
+
+    def draw() -> Batch:
+        images = 2 * noise.uniform(samples, *config.data.shape.dims) - 1
+        return Batch(images, torch.arange(samples) % classes if classes else None)
+
+    engine = Engine(
+        config.model, networks, config.optim, config.gpu, cpu, draw, noise, samples, Length(1), ema=0.0
+    )
+    engine.iterate()
+    return engine.images_seen // samples
 
 
 def reached(evaluations: Sequence[dict[str, Any]], figure: str, target: float) -> dict[str, Any] | None:
@@ -125,7 +157,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    choices = [RECORD, *recipes()]
+    choices = [RECORD, *declared()["mnist"].methods]
     parser.add_argument("--recipes", nargs="+", default=[RECORD], choices=choices, metavar="NAME")
     parser.add_argument("--targets", default="50,20,10,5", help="default: %(default)s")
     parser.add_argument("--figure", default="fd_lenet", help="the smaller, the better; default: %(default)s")

@@ -259,8 +259,8 @@ def _line(text: str) -> dict[str, Any] | None:
 
 
 def _evaluation(row: Any) -> dict[str, Any] | None:
-    """`step`, `images_seen`, `seconds` as numbers, `metrics` and `floor` as floats by name, `protocol`; None where
-    the step or the figures are missing.
+    """`step`, `images_seen`, `seconds` as numbers, and what training alone took where that is said; `metrics` and
+    `floor` as floats by name, `protocol`; None where the step or the figures are missing.
     """
     if not isinstance(row, dict) or not isinstance(row.get("metrics"), dict):
         return None
@@ -268,11 +268,13 @@ def _evaluation(row: Any) -> dict[str, Any] | None:
     if step is None or not 0 <= step < 2**53:
         return None
     cost = {name: _number(row.get(name)) or 0.0 for name in ("images_seen", "seconds")}
+    alone = {name: _number(row.get(name)) for name in ("training_seconds", "cpu_seconds")}
     return {
         **{key: row[key] for key in ("checkpoint", "real", "generated", "settings") if key in row},
         "step": int(step),
         "images_seen": int(cost["images_seen"]) if math.isfinite(cost["images_seen"]) else 0,
         "seconds": cost["seconds"] if math.isfinite(cost["seconds"]) else 0.0,
+        **{name: value for name, value in alone.items() if value is not None and math.isfinite(value)},
         "metrics": _figures(row["metrics"]),
         "floor": _figures(row.get("floor")),
         "protocol": _dict(row.get("protocol")),

@@ -94,6 +94,20 @@ def test_the_best_of_a_budget(
     assert columns(row)[1:4] == ["27.5 ± 15", "19.38 ± 11", "13.87 ± 6.3"]
 
 
+def test_columns_are_chosen_and_one_that_no_run_has_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for model, value in {"gan": 30.0, "san": 10.0}.items():
+        make_run(tmp_path / model, {"model": model}, {}, [{"fd": value, "recall": 0.1}])
+    words = [str(tmp_path), "--columns", "fd,updates"]
+    assert call(monkeypatch, report.main, *words, "--markdown") == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert (lines[0], lines[2]) == ("| model | seeds | fd | updates |", "| san | 1 | 10 | 100 |")
+    assert call(monkeypatch, report.main, str(tmp_path), "--columns", "fdd") == 2
+    there = "there are fd, recall, updates, images, seconds, training_seconds, cpu_seconds"
+    assert capsys.readouterr().err == f"gan-report: error: --columns: these runs have no fdd; {there}\n"
+
+
 @pytest.mark.parametrize("output", ["folder", "file/below.html", "/dev/full"])
 def test_a_page_that_cannot_be_written_is_told(
     output: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]

@@ -33,6 +33,24 @@ def test_rows_hold_means_over_seeds_and_mark_the_best(tmp_path: Path) -> None:
     assert table.markdown().splitlines()[1] == "| --- | --- | --- | --- | --- |"
 
 
+def test_chosen_columns_and_the_best_row_on_top(tmp_path: Path) -> None:
+    figures = {
+        "gan": {"recall": 0.2, "fd": 40.0},
+        "lost": {"recall": 0.0, "fd": "nan"},
+        "san": {"recall": 0.1, "fd": 20.0},
+    }
+    runs = [make_run(tmp_path / model, {"model": model}, {}, [one]) for model, one in figures.items()]  # type: ignore[list-item]
+    (table,) = tables(grouped(runs))
+    assert table.select(["fd", "updates", "fid", "cpu_seconds"]).cells(mark="*") == [
+        ["model", "seeds", "note", "fd", "updates", "cpu_seconds"],
+        ["san", "1", "", "20", "100", ""],
+        ["gan", "1", "", "40", "100", ""],
+        ["lost", "1", "diverged", "nan", "100", ""],
+        ["real images", "", "", "0.5", "", ""],
+    ]
+    assert [line[0] for line in table.select(["recall"]).cells("*")[1:3]] == ["gan", "san"]
+
+
 def test_figures_of_other_protocols_stand_in_another_table(tmp_path: Path) -> None:
     runs = [
         make_run(tmp_path / "a", {"model": "gan"}, {}, [{"fd": 1.0}]),

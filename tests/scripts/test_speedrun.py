@@ -22,6 +22,28 @@ def script() -> ModuleType:
         return load("speedrun")
 
 
+@pytest.mark.parametrize(
+    ("method", "batches"),
+    [("gan", 1), ("vae", 1), ("cgan", 1), ("veegan", 1), ("swgan", 1), ("r3gan", 2), ("distgan", 3)],
+)
+def test_batches_are_counted_where_a_method_draws_them(script: ModuleType, method: str, batches: int) -> None:
+    recipe = script.Recipe.of(method, 96000, 9600, ["network.width=4"])
+    assert recipe.words[2:4] == [f"train.steps={1500 // batches}", f"train.evaluate_every={150 // batches}"]
+
+
+def test_critic_steps_count(script: ModuleType) -> None:
+    recipe = script.Recipe.of("gan", 96000, 9600, ["network.width=4", "model.discriminator_steps=5"])
+    assert recipe.words[2:4] == ["train.steps=300", "train.evaluate_every=30"]
+
+
+def test_a_recipe_alone_sees_as_many_images_as_all_others(script: ModuleType) -> None:
+    for method in script.declared()["mnist"].methods:
+        config = script.compose(["experiment=mnist", f"model={method}", "network.width=4"])
+        assert config.train.steps * config.train.batch_size * script.batches_per_update(config) == 96000, (
+            method
+        )
+
+
 def run(*figures: float) -> list[dict[str, Any]]:
     """Evaluations after 100, 200, ... images, at 2 seconds of the processor and 3 on the clock each."""
     return [

@@ -50,6 +50,12 @@ def parser() -> argparse.ArgumentParser:
         action="store_true",
         help="print how much the first figure hangs on each setting that the runs differ in",
     )
+    parser.add_argument(
+        "--columns",
+        metavar="NAMES",
+        help="print these figures and costs (updates, images, seconds, training_seconds, cpu_seconds) alone, rows "
+        "ordered by the first: fd_lenet,recall_lenet,cpu_seconds",
+    )
     formats = parser.add_mutually_exclusive_group()
     formats.add_argument("--markdown", action="store_true", help="print the table as Markdown")
     formats.add_argument("--latex", action="store_true", help="print the table as LaTeX (package booktabs)")
@@ -86,7 +92,10 @@ def run() -> None:
     runs = runs_of(arguments.folders)
     groups = grouped(runs)
     final, best = tables(groups), tables(groups, "best")
-    _print(best if arguments.best else final, arguments)
+    printed = best if arguments.best else final
+    if arguments.columns is not None:
+        printed = selected(printed, arguments.columns.split(","))
+    _print(printed, arguments)
     for run in runs:
         if run.status != "finished":
             error = f": {cut(run.error, 200)}" if run.error else ""
@@ -106,6 +115,18 @@ def runs_of(folders: Sequence[Path]) -> list[RunFolder]:
         names = plain(", ".join(map(str, folders)))
         raise UserError(f"{names}: no run here or below; gan-train leaves its runs in outputs")
     return list(runs.values())
+
+
+def selected(all_tables: list[Table], columns: list[str]) -> list[Table]:
+    """The tables with these columns; raises UserError for one that none of them has."""
+    from gan_experiments.reports.table import COSTS
+
+    names = list(dict.fromkeys([*(name for table in all_tables for name in table.figures), *COSTS]))
+    for name in columns:
+        if name not in names:
+            there = plain(", ".join(names))
+            raise UserError(f"--columns: these runs have no {plain(name)}; there are {there}")
+    return [table.select(columns) for table in all_tables]
 
 
 def _print(all_tables: list[Table], arguments: argparse.Namespace) -> None:

@@ -64,8 +64,9 @@ def pools(table: Table) -> list[Pool]:
         curve = expected_best([value for _, value in runs], direction(primary)) if primary else []
         if len(runs) >= FEWEST and curve:
             count = sum(row.seeds for row in rows)
-            images = sum(row.images_seen * row.seeds for row in rows) / count
-            seconds = sum(row.seconds * row.seeds for row in rows) / count
+            images, seconds = (
+                sum(row.costs[name] * row.seeds for row in rows) / count for name in ("images", "seconds")
+            )
             made.append(Pool(name, runs, curve, images, seconds))
     return made
 

@@ -87,6 +87,16 @@ def decoded(data: bytes) -> Image | None:
         return None
 
 
+def tiles(image: Image) -> list[Image]:
+    """The samples of a run's grid, row by row; the picture itself where it is none."""
+    seam = next((seam for seam in SEAMS if all((side - seam) % TILES == 0 for side in image.size)), None)
+    if seam is None or min(image.size) < 5 * TILES:
+        return [image]
+    width, height = ((side - seam) // TILES for side in image.size)
+    corners = [(seam + x * width, seam + y * height) for y in range(TILES) for x in range(TILES)]
+    return [image.crop((left, top, left + width - seam, top + height - seam)) for left, top in corners]
+
+
 def uri(image: Image, budget: int) -> str:
     """A data URI: PNG where that takes no more than `budget` bytes, else JPEG, halved until it fits."""
     if 3 * image.width * image.height <= 12 * budget:  # else it would hardly fit
@@ -118,13 +128,11 @@ def _encoded(image: Image, kind: str, **options: int) -> bytes:
 
 def _column(image: Image) -> Image:
     """The first samples of a grid, one under the other; a small version of a picture that is no grid."""
-    seam = next((seam for seam in SEAMS if all((side - seam) % TILES == 0 for side in image.size)), None)
-    if seam is None or min(image.size) < 5 * TILES:
-        scale = FRAME / max(image.size)
-        return image.resize([max(1, round(side * scale)) for side in image.size])
-    width, height = ((side - seam) // TILES for side in image.size)
-    parts = [image.crop((seam, seam + row * height, width, (row + 1) * height)) for row in range(LATENTS)]
-    return _stacked(parts)
+    parts = tiles(image)[::TILES][:LATENTS]
+    if len(parts) > 1:
+        return _stacked(parts)
+    scale = FRAME / max(image.size)
+    return image.resize([max(1, round(side * scale)) for side in image.size])
 
 
 def _stacked(parts: Sequence[Image]) -> Image:

@@ -6,7 +6,8 @@ import csv
 import json
 import math
 from collections import defaultdict
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -20,6 +21,13 @@ from gan_experiments.runs import RunFolder
 NAMES = ("data",)  # parts of a protocol that another part, a digest, holds to
 OUTCOMES = ("mode_histogram", "non_finite", "ema")  # parts of a protocol that differ from run to run
 Choice = Literal["final", "best"]
+COSTS = {  # of runs, by what an evaluation calls them
+    "updates": "step",
+    "images": "images_seen",
+    "seconds": "seconds",
+    "training_seconds": "training_seconds",
+    "cpu_seconds": "cpu_seconds",
+}
 LATEX = {
     **{character: f"\\{character}" for character in "&%$#_{}"},
     "\\": "\\textbackslash{}",
@@ -35,14 +43,14 @@ class Row:
     """Runs of a group with equal budgets, and their figures under one protocol.
 
     notes: what keeps the row from comparing with others (unfinished, diverged), and which runs are not in it.
-    whole: whether there is nothing of the first kind. values: of each figure by seed.
+    whole: whether there is nothing of the first kind. costs: of COSTS, those that all runs say, as means.
+    values: of each figure by seed.
     """
 
     group: Group
     figures: dict[str, Estimate]
     seeds: int  # runs that have been evaluated so
-    images_seen: int
-    seconds: float
+    costs: dict[str, float]
     notes: list[str]
     whole: bool
     values: dict[str, dict[str, float]]
@@ -62,7 +70,7 @@ class Table:
     """Groups whose figures compare; `protocol` says how they were made, `floor` what real images would score.
 
     choice: whether a run's last evaluation stands here, or its best by `primary`, which flatters: it was chosen by
-    the figure that it shows.
+    the figure that it shows. columns: the figures and costs that are in it, where not all are.
     """
 
     rows: list[Row]
@@ -70,12 +78,27 @@ class Table:
     floor: dict[str, float]
     choice: Choice = "final"
     name: str = ""
+    columns: Sequence[str] = ()
+
+    def select(self, columns: Sequence[str]) -> Table:
+        """The same with these figures and costs alone, where it has them; the best row by the first one on top."""
+        chosen = replace(self, columns=columns)
+        name = chosen.primary
+        if name is None:
+            return chosen
+        means = [row.figures[name].mean if name in row.figures else math.nan for row in self.rows]
+        ranks = [-direction(name) * mean if math.isfinite(mean) else math.inf for mean in means]
+        order = sorted(range(len(ranks)), key=ranks.__getitem__)
+        return replace(chosen, rows=[self.rows[place] for place in order])
 
     @property
     def figures(self) -> list[str]:
-        return [
-            name for name in dict.fromkeys(n for row in self.rows for n in row.figures) if is_reported(name)
-        ]
+        names = dict.fromkeys(name for row in self.rows for name in row.figures)
+        return [name for name in self.columns or names if name in names and is_reported(name)]
+
+    @property
+    def costs(self) -> list[str]:
+        return [name for name in self.columns or ("images", "seconds") if name in COSTS]
 
     @property
     def primary(self) -> str | None:
@@ -98,7 +121,7 @@ class Table:
     def header(self) -> list[str]:
         noted = any(row.notes for row in self.rows)
         keys = [plain(key) for key in self.keys] or ["run"]
-        return [*keys, "seeds", *["note"] * noted, *map(plain, self.figures), "images", "seconds"]
+        return [*keys, "seeds", *["note"] * noted, *map(plain, self.figures), *self.costs]
 
     def grid(self) -> list[list[Cell]]:
         """The rows, as long as the header."""
@@ -109,9 +132,8 @@ class Table:
             label = [Cell(cut(row.group.label.get(key, ""))) for key in self.keys] or [Cell(row.group.name)]
             notes = [Cell("; ".join(row.notes))] * noted
             figures = [_figure(row.figures.get(name), index in best[name]) for name in self.figures]
-            images = Cell(f"{row.images_seen:,}", row.images_seen)
-            seconds = Cell(f"{row.seconds:.0f}", row.seconds) if row.seconds else Cell("")
-            lines.append([*label, Cell(str(row.seeds), row.seeds), *notes, *figures, images, seconds])
+            costs = [_cost(row.costs.get(name)) for name in self.costs]
+            lines.append([*label, Cell(str(row.seeds), row.seeds), *notes, *figures, *costs])
         return lines
 
     def foot(self) -> list[Cell]:
@@ -119,8 +141,8 @@ class Table:
         if not self.floor:
             return []
         floor = [Cell(number(self.floor[name])) if name in self.floor else Cell("") for name in self.figures]
-        before = len(self.header) - len(self.figures) - 3
-        return [Cell("real images"), *[Cell("")] * before, *floor, Cell(""), Cell("")]
+        before = len(self.header) - len(floor) - len(self.costs) - 1
+        return [Cell("real images"), *[Cell("")] * before, *floor, *[Cell("")] * len(self.costs)]
 
     def cells(self, mark: str) -> list[list[str]]:
         """Header and rows as text; `mark` stands on both sides of the best figures."""
@@ -137,7 +159,7 @@ class Table:
 
     def latex(self) -> str:
         """A tabular for the package booktabs."""
-        first = len(self.header) - len(self.figures) - 2
+        first = len(self.header) - len(self.figures) - len(self.costs)
         columns = "l" * first + "r" * (len(self.header) - first)
         lines = [" & ".join(map(_latex, self.header)), "\\midrule"]
         lines += [" & ".join(_latex(cell.text, cell.best) for cell in row) for row in self.grid()]
@@ -149,6 +171,10 @@ class Table:
 
 def _figure(estimate: Estimate | None, best: bool) -> Cell:
     return Cell("") if estimate is None else Cell(str(estimate), estimate.mean, best)
+
+
+def _cost(mean: float | None) -> Cell:
+    return Cell(f"{mean:,.0f}", mean) if mean else Cell("")
 
 
 def _latex(text: str, bold: bool = False) -> str:
@@ -219,9 +245,12 @@ def _row(group: Group, measured: list[tuple[str, dict[str, Any]]], state: str) -
     notes = [state] * bool(state) + [f"{diverged} of {count} diverged" if count > 1 else "diverged"] * bool(
         diverged
     )
-    images = sum(evaluation["images_seen"] for evaluation in evaluations) // count
-    seconds = sum(evaluation["seconds"] for evaluation in evaluations) / count
-    return Row(group, figures, count, images, seconds, notes, not notes, values)
+    costs = {
+        name: sum(evaluation[key] for evaluation in evaluations) / count
+        for name, key in COSTS.items()
+        if all(key in evaluation for evaluation in evaluations)
+    }
+    return Row(group, figures, count, costs, notes, not notes, values)
 
 
 def _best(rows: list[dict[str, Any]]) -> dict[str, Any]:
