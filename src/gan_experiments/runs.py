@@ -73,7 +73,8 @@ class RunFolder:
     @property
     def planned(self) -> int | None:
         """The updates that the settings ask for, where they do so by number."""
-        steps = _dict(self.config.get("train")).get("steps")
+        train = _dict(self.config.get("train"))
+        steps = train.get("steps") if train.get("images") is None else None  # whose number is then another
         return steps if isinstance(steps, int) and not isinstance(steps, bool) and steps > 0 else None
 
     @property

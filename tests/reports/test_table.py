@@ -56,9 +56,13 @@ def test_figures_of_other_protocols_stand_in_another_table(tmp_path: Path) -> No
         make_run(tmp_path / "a", {"model": "gan"}, {}, [{"fd": 1.0}]),
         make_run(tmp_path / "b", {"model": "san"}, {}, [{"fd": 2.0}], {**PROTOCOL, "generated": 200}),
         make_run(tmp_path / "c", {"model": "vae"}, {}, [{"fd": 3.0}], {**PROTOCOL, "mode_histogram": [1.0]}),
+        make_run(tmp_path / "d", {"model": "cgan"}, {}, [{"fd": 4.0}], {**PROTOCOL, "class_prior": "data"}),
+        make_run(
+            tmp_path / "e", {"model": "acgan"}, {}, [{"fd": 5.0}], {**PROTOCOL, "class_prior": "uniform"}
+        ),
     ]
     names = [[row.group.name for row in table.rows] for table in tables(grouped(runs))]
-    assert names == [["model=gan", "model=vae"], ["model=san"]]
+    assert names == [["model=gan", "model=vae", "model=cgan"], ["model=san"], ["model=acgan"]]
 
 
 def test_a_figure_that_is_not_finite_is_shown_as_such(tmp_path: Path) -> None:
@@ -89,6 +93,13 @@ def test_runs_of_unequal_budgets_are_not_averaged(tmp_path: Path) -> None:
         ("2", "", "4.50 ± 0.71"),
         ("1", "unfinished at step 100 of 200", "8"),
     ]
+
+
+def test_a_run_whose_length_is_in_images_is_unfinished_beyond_its_steps(tmp_path: Path) -> None:
+    config = {"train": {"steps": 100, "images": 60_000}}
+    assert notes(
+        make_run(tmp_path / "run", {"model": "gan"}, config, [{"fd": 9.0}] * 2, status="interrupted")
+    ) == [("1", "unfinished at step 200", "9")]
 
 
 def test_unfinished_and_diverged_rows_are_not_the_best(tmp_path: Path) -> None:

@@ -20,6 +20,9 @@ from gan_experiments.runs import RunFolder
 
 NAMES = ("data",)  # parts of a protocol that another part, a digest, holds to
 OUTCOMES = ("mode_histogram", "non_finite", "ema")  # parts of a protocol that differ from run to run
+USUAL = {
+    "class_prior": "data"
+}  # parts of a protocol that are as they are of a generator that is told no class
 Choice = Literal["final", "best"]
 COSTS = {  # of runs, by what an evaluation calls them
     "updates": "step",
@@ -269,7 +272,11 @@ def _protocol(evaluation: dict[str, Any]) -> dict[str, Any]:
 
 def protocol_key(evaluation: dict[str, Any]) -> str:
     """The same for evaluations that compare."""
-    kept = {key: value for key, value in _protocol(evaluation).items() if key not in NAMES}
+    kept = {
+        key: value
+        for key, value in _protocol(evaluation).items()
+        if key not in NAMES and USUAL.get(key) != value
+    }
     return json.dumps(kept, sort_keys=True)
 
 
