@@ -57,11 +57,19 @@ def test_without_a_terminal_lines_have_losses_speed_and_time_left(
 def terminal(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[], str]]:
     """A terminal of 80 columns, and what has been drawn on it."""
     ours, theirs = pty.openpty()
-    os.set_blocking(ours, False)
     fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 80, 0, 0))
     with os.fdopen(theirs, "w", encoding="utf-8") as stderr:
         monkeypatch.setattr(sys, "stderr", stderr)
-        yield lambda: os.read(ours, 100_000).decode()
+
+        def drawn_so_far() -> str:
+            """All of it: the kernel hands a terminal's text on later than it takes it, in pieces."""
+            print("\0", end="", file=stderr, flush=True)
+            text = b""
+            while not text.endswith(b"\0"):
+                text += os.read(ours, 100_000)
+            return text[:-1].decode()
+
+        yield drawn_so_far
     os.close(ours)
 
 
