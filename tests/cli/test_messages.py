@@ -55,6 +55,8 @@ TYPED = {
     "~foo": "~foo: there is no setting foo to take away",
     "hydra.run.dirr=x": "there is no setting hydra.run.dirr. hydra.run has: dir\n  Did you mean 'dir'?",
     "model@x=san": "there is no model@x to override",
+    "model=cyclegan head@model.head=san": "head@model.head: this model takes no head, the last layer of ...",
+    "model=aae head@model.head=san": "head@model.head: this model takes no head, the last layer of ...",
     "model.penalties.gp.weight=3": "there is no setting model.penalties.gp. model.penalties has: nothing\n"
     "  Add it with +penalty@model.penalties.gp=gp",
     "+model.penalties.gp.weight=3": "model.penalties has no gp\n  Add it with +penalty@model.penalties.gp=gp",

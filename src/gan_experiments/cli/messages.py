@@ -175,6 +175,11 @@ def _hydra_error(text: str) -> str:
             f"{match[2]} is given two classes; it takes one option, and a YAML file that builds on another one ends"
             f" its defaults with\n    - override /schema/{match[1]}@_here_: module.Class"
         )
+    if "'head@model.head'" in text:
+        return (
+            "head@model.head: this model takes no head, the last layer of a discriminator that gives each image one"
+            " score; here patches, codes or images with their codes are judged, or nothing is"
+        )
     if match := re.search(r"(?:Could not override|No earlier Group Default for) '(.*?)'", text):
         file = re.match(r"In '(.*?)': ", text)
         message = f"{file[1]}.yaml: " if file else ""
