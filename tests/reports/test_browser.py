@@ -57,7 +57,11 @@ def seen(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, Any]]:
             folder / f"{index}-{seed}",
             {"model": f"a_method_of_long_name_{index}", "data": "mnist"},
             {**CONFIG, "seed": seed},
-            [{f"{name}_lenet": 1234.5 - step * index**2 + seed for name in names} for step in range(3)],
+            [
+                {f"{name}_lenet": 1234.5 - step * index**2 + seed for name in names}
+                | {"diversity_within_class": 0.1774 + seed}
+                for step in range(3)
+            ],
             status="finished" if index else "interrupted",
         )
         for index in range(12)

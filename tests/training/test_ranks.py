@@ -39,6 +39,8 @@ def tiny_config(folder: Path, *overrides: str) -> tuple[Config, Path, dict[str, 
 
 
 def started(command: list[str], **variables: str) -> subprocess.Popen[str]:
+    """On one thread, as each rank of gpu.devices=2 has here: sums on two are of another order."""
+    variables = {"OMP_NUM_THREADS": "1", **variables}
     return subprocess.Popen(
         command, env={**os.environ, **variables}, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
     )

@@ -101,7 +101,7 @@ def test_killed_process_resumes_to_the_bit(compose: Any, tmp_path: Path) -> None
 import os, sys
 sys.path.insert(0, {str(Path(__file__).parent.parent)!r})
 import tiny, torch
-torch.set_num_threads(1)
+torch.set_num_threads({torch.get_num_threads()})
 config, record = tiny.compose(*{settings!r})
 from pathlib import Path
 from gan_experiments.training.run import Run
