@@ -9,10 +9,12 @@ from pathlib import Path
 import hostile
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 from tensorboard.compat.proto.event_pb2 import Event
 from tensorboard.compat.proto.summary_pb2 import Summary
 
+from gan_experiments import grids
 from gan_experiments.reports import pictures
 from gan_experiments.runs import RunFolder
 from reporting import make_run
@@ -64,6 +66,34 @@ def test_pictures_that_are_no_grids_stand_whole(run: RunFolder) -> None:
     assert film is not None
     assert not film.real  # of another size
     assert shown(film.uri).size == (3 * 120 + 2 * 2, 120)
+
+
+def translations(grey: int, columns: int) -> bytes:
+    """Two directions' sheets of five rows of images of 16 pixels, `grey` and one more for each column after it."""
+    cells = 25 * np.arange(columns)[:, None, None, None, None] + np.full((columns, 5, 3, 16, 16), grey)
+    rows = cells.transpose(1, 0, 2, 3, 4).reshape(5 * columns, 3, 16, 16)
+    sheet = grids.grid(torch.from_numpy(rows).float() / 127.5 - 1, columns)
+    buffer = io.BytesIO()
+    grids.to_image(torch.cat([sheet, sheet], dim=1)).save(buffer, "PNG")
+    return buffer.getvalue()
+
+
+@pytest.mark.parametrize("columns", [2, 3, 4, 6])
+def test_a_translators_strip_has_the_source_and_what_becomes_of_it(tmp_path: Path, columns: int) -> None:
+    run = make_run(tmp_path / "run", {"model": "cut"}, {"data": {"image_size": 16, "source_channels": None}})
+    for step in (1, 2, 3):
+        path = run.path / "samples" / f"step_{step:08d}.png"
+        path.write_bytes(translations(10 * step, columns))
+    film = pictures.film(run, 100_000)
+    assert film is not None
+    assert (film.steps, film.real, film.sources) == ([1, 2, 3], False, True)
+    strip = np.array(shown(film.uri))[..., 0]
+    side = (strip.shape[0] - 3) // 4
+    assert strip.shape[1] == 4 * side + 3 * 2 + 6
+    middles = [side // 2, side // 2 + side + 8, side // 2 + 2 * side + 10, side // 2 + 3 * side + 12]
+    for row in range(4):
+        line = strip[row * (side + 1) + side // 2]
+        assert [int(line[x]) for x in middles] == pytest.approx([10, 35, 45, 55], abs=1)
 
 
 @pytest.mark.parametrize("count", [1, 2, 8, 9, 30, 1000])

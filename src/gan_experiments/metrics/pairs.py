@@ -18,7 +18,7 @@ EQUAL = 100.0  # dB, of an image that is its target
 def closeness(outputs: Tensor, targets: Tensor) -> Tensor:
     """The figures `NAMES` (n, 3) of pairs (n, c, h, w), uint8 or float in [-1, 1]; NaN where an output is not finite.
 
-    l1: mean absolute difference of pixels in [-1, 1], as pix2pix's loss has it (Isola et al. 2017), after rounding
+    l1: mean absolute difference of pixels in [-1, 1], as losses of pairs have it (Isola et al. 2017), after rounding
     to bytes. psnr: 10 log10(255^2 / mean squared difference) in dB, an equal pair counts as 100. ssim: Wang et al.
     2004, Gaussian window of 11 pixels, mean over channels.
     """

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -97,11 +97,15 @@ def _plural(key: str) -> str:
     return word if word.endswith("s") else f"{word}s"
 
 
+def _counted(things: Collection[Any], name: str) -> str:
+    return f"{len(things)} {name}{'s' if len(things) != 1 else ''}"
+
+
 def _about(folders: Sequence[Path], groups: list[Group], runs: list[RunFolder]) -> list[str]:
     seeds = {run.seed for run in runs}
     finished = sum(run.status == "finished" for run in runs)
     return [
-        f"{len(runs)} runs in {len(groups)} groups, {len(seeds)} seeds",
+        f"{_counted(runs, 'run')} in {_counted(groups, 'group')}, {_counted(seeds, 'seed')}",
         f"{finished} finished",
         ", ".join(cut(str(folder), 80) for folder in folders[:3]) + (", …" if len(folders) > 3 else ""),
         f"{datetime.now():%d %B %Y, %H:%M}",

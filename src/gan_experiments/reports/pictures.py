@@ -20,7 +20,8 @@ MAX_PIXELS = 25_000_000
 TIMES = 8  # columns of a film strip
 LATENTS = 4  # its rows
 TILES = 8  # in a row and a column of a run's grid of samples
-SEAMS = (2, 1)  # pixels around each: of today's grids, and of earlier ones
+SEAM = 2  # pixels around each
+SEAMS = (SEAM, 1)  # and of earlier grids
 GAP = 2  # pixels between columns
 BETWEEN = (128, 128, 128)  # their colour
 FRAME = 120  # pixels of a frame that is no grid
@@ -28,16 +29,20 @@ FRAME = 120  # pixels of a frame that is no grid
 
 @dataclass
 class Film:
-    """Samples from the same latents (down) over training (across), the last column real images where `real`."""
+    """Samples from the same latents (down) over training (across), the last column real images where `real`.
+
+    sources: the first column shows the images that the others translate.
+    """
 
     uri: str
     steps: list[int]
-    real: bool
+    real: bool = False
+    sources: bool = False
 
     @property
     def share(self) -> int:
         """The width, in per cent of a strip with all its columns."""
-        return round(100 * (len(self.steps) + self.real) / (TIMES + 1))
+        return round(100 * (len(self.steps) + self.real + self.sources) / (TIMES + 1))
 
 
 def film(run: RunFolder, budget: int) -> Film | None:
@@ -47,12 +52,15 @@ def film(run: RunFolder, budget: int) -> Film | None:
     frames = [(step, image) for step, image in opened_pictures if image is not None]
     if not frames:
         return None
-    images = [image for _, image in frames]
+    steps, images = [step for step, _ in frames], [image for _, image in frames]
+    if cell := translated_cell(run, images[-1]):
+        columns = [_cells(images[0], cell, 0), *[_cells(image, cell, 1) for image in images]]
+        return Film(uri(_beside(columns, apart=1), budget), steps, sources=True)
     real = decoded(events.picture(run, "real") or b"")
     if real is not None and real.size == images[-1].size:
         images.append(real)
     strip = _beside([_column(image) for image in images], apart=len(frames))
-    return Film(uri(strip, budget), [step for step, _ in frames], len(images) > len(frames))
+    return Film(uri(strip, budget), steps, len(images) > len(frames))
 
 
 def last(run: RunFolder, budget: int) -> str | None:
@@ -97,6 +105,23 @@ def tiles(image: Image) -> list[Image]:
     return [image.crop((left, top, left + width - seam, top + height - seam)) for left, top in corners]
 
 
+def translated_cell(run: RunFolder, image: Image) -> int | None:
+    """The pixels from one image to the next in a translator's picture, whose rows are source, output and others.
+
+    None for what is no such picture.
+    """
+    data = run.config.get("data")
+    size = data.get("image_size") if isinstance(data, dict) and "source_channels" in data else None
+    if not isinstance(size, int) or size < 1:
+        return None
+    width = image.width - SEAM
+    for columns in range(2, width // (size + SEAM) + 1):
+        cell = width // columns
+        if width % columns == 0 and (cell - SEAM) % size == 0 and image.height >= LATENTS * cell:
+            return cell
+    return None
+
+
 def uri(image: Image, budget: int) -> str:
     """A data URI: PNG where that takes no more than `budget` bytes, else JPEG, halved until it fits."""
     if 3 * image.width * image.height <= 12 * budget:  # else it would hardly fit
@@ -135,6 +160,15 @@ def _column(image: Image) -> Image:
     return image.resize([max(1, round(side * scale)) for side in image.size])
 
 
+def _cells(image: Image, cell: int, column: int) -> Image:
+    """The uppermost images of a column of a translator's picture, FRAME wide at most."""
+    left, side = SEAM + column * cell, cell - SEAM
+    tops = [SEAM + row * cell for row in range(LATENTS)]
+    small = min(side, FRAME)
+    parts = [image.crop((left, top, left + side, top + side)).resize((small, small)) for top in tops]
+    return _stacked(parts)
+
+
 def _stacked(parts: Sequence[Image]) -> Image:
     from PIL import Image
 
@@ -145,10 +179,10 @@ def _stacked(parts: Sequence[Image]) -> Image:
 
 
 def _beside(columns: Sequence[Image], apart: int) -> Image:
-    """Columns from left to right, the one at `apart` a little away from the others."""
+    """Columns from left to right, those from `apart` on a little away from the others."""
     from PIL import Image
 
-    places = [sum(c.width + GAP for c in columns[:i]) + 3 * GAP * (i == apart) for i in range(len(columns))]
+    places = [sum(c.width + GAP for c in columns[:i]) + 3 * GAP * (i >= apart) for i in range(len(columns))]
     size = (places[-1] + columns[-1].width, max(column.height for column in columns))
     strip = Image.new("RGB", size, BETWEEN)
     for x, column in zip(places, columns, strict=True):
