@@ -192,13 +192,14 @@ def _markup(cell: Cell) -> Markup:
 
 
 def _breakable(text: str) -> Markup:
-    """Text that may be broken, where it is long, after an underscore, a dot and an equals sign."""
-    escaped = str(escape(plain(text)))
-    if len(text) < 12:
-        return Markup(escaped)
-    for mark in "_.=":
-        escaped = escaped.replace(mark, f"{mark}<wbr>")
-    return Markup(escaped)
+    """Text that may be broken after a slash and, where a part is long, after an underscore, a dot and an equals sign."""
+    parts = []
+    for part in plain(text).split("/"):
+        escaped = str(escape(part))
+        for mark in "_.=" if len(part) >= 12 else "":
+            escaped = escaped.replace(mark, f"{mark}<wbr>")
+        parts.append(escaped)
+    return Markup("/<wbr>".join(parts))
 
 
 def _plots(table: Table, key: str, groups: list[Group], colours: dict[int, int]) -> list[dict[str, Any]]:
