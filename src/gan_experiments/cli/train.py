@@ -95,7 +95,9 @@ def check_networks(config: Config) -> None:
         ) from error
     wanted = COPIES * sum(weight.numel() * weight.element_size() for weight in weights)
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    if config.gpu.resolve().type == "cpu" and wanted > memory:
+    device = config.gpu.resolve()
+    config.gpu.records(device)
+    if device.type == "cpu" and wanted > memory:
         raise UserError(
             f"there is not enough memory: the networks want {wanted / 2**30:,.1f} GiB with gradients and optimisers, "
             f"and this machine has {memory / 2**30:,.1f}; a smaller network.width or data.image_size needs less"

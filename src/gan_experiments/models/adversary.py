@@ -49,7 +49,7 @@ class Adversary:
         value = self.weights[1] * self.loss.discriminator(scores_real, scores_fake)
         losses = {f"adversarial{self.suffix}": value}
         for name, penalty in self.penalties.items():
-            if step.index % penalty.every == 0:
+            if step.due(penalty.every):
                 term = penalty.loss(critic, real, fake, step.noise)
                 if term is not None:
                     step.log(f"penalty/{name}{self.suffix}", term)

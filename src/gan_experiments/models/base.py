@@ -29,18 +29,31 @@ class Step:
     """One iteration of training, as a method's loss functions see it.
 
     `index` counts generator updates from 0, `progress` is the share of the run done, in [0, 1). `shared` holds
-    what one phase leaves to the others. `log` records a scalar without waiting for the device.
+    what one phase leaves to the others. `log` records a scalar without waiting for the device. What is asked of it
+    that changes from step to step is noted: iterations are recorded and replayed (training/graphs.py).
     """
 
     index: int
-    progress: float
+    _progress: float
     noise: Noise
     draw: Callable[[], Batch]
     batch_size: int  # this rank's share
     repeat: int = 0  # which of a phase's repeats is running
     shared: dict[str, Tensor] = field(default_factory=dict)
     logged: dict[str, Tensor] = field(default_factory=dict)
+    lazy: list[tuple[int, int]] = field(default_factory=list)  # that `due` was asked for
+    progress_read: bool = False
     _batch: Batch | None = None
+
+    @property
+    def progress(self) -> float:
+        self.progress_read = True
+        return self._progress
+
+    def due(self, every: int, repeats: int = 1) -> bool:
+        """Whether a term that is computed at every `every`-th update is, by a phase with `repeats` updates a step."""
+        self.lazy.append((every, repeats))
+        return (self.index * repeats + self.repeat) % every == 0
 
     @property
     def batch(self) -> Batch:
@@ -100,6 +113,9 @@ class Model(ABC):
     translations: ClassVar[tuple[str, ...]] = ("",)  # a translator's, by the names that stand before figures
     standing: ClassVar[tuple[str, ...]] = ()  # networks that see other inputs in training than in sampling
     uses_loss: ClassVar[bool] = True  # off where the method has an objective of its own
+    unrecorded: ClassVar[str] = (
+        ""  # why its iterations cannot be replayed (training/graphs.py), if they cannot
+    )
 
     def check(self, loss: Loss, data: Data) -> None:
         """Raise UserError, before anything is read or built, for companions that make no sense."""

@@ -69,10 +69,12 @@ class Began(AutoencodingGan):
 
     def move_balance(self) -> None:
         """k_{t+1} = clip(k_t + lambda_k (gamma L(x) - L(G(z_G))), 0, 1)."""
-        self.k = (self.k + self.balance_rate * self.imbalance).clamp(0, 1)
+        moved = (self.k + self.balance_rate * self.imbalance).clamp(0, 1)
+        self.k = self.k.to(moved.device)
+        self.k.copy_(moved)  # in place: a recorded iteration reads it there
 
     def state(self) -> dict[str, Any]:
-        return {**super().state(), "k": self.k}
+        return {**super().state(), "k": self.k.clone()}
 
     def load_state(self, state: dict[str, Any]) -> None:
         super().load_state(state)

@@ -138,7 +138,7 @@ class Gan(LatentModel):
         real, fake = self.presented(step.batch.images, step), self.presented(fake, step)
         losses = self.adversarial(real, fake, step)
         for name, penalty in self.penalties.items():
-            if (step.index * self.discriminator_steps + step.repeat) % penalty.every == 0:
+            if step.due(penalty.every, self.discriminator_steps):
                 value = penalty.loss(self.critic(step), real, fake, step.noise)
                 if value is not None:
                     step.log(f"penalty/{name}", value)
@@ -197,6 +197,8 @@ class Gan(LatentModel):
     def presented(self, images: Tensor, step: Step) -> Tensor:
         """Images (n, c, h, w) as the discriminator sees them: packed, with instance noise while it lasts."""
         images = self.packed(images)
+        if self.instance_noise == 0:
+            return images
         sigma = self.instance_noise * max(0.0, 1 - step.progress / self.instance_noise_until)
         return images + sigma * step.noise.normal(*images.shape) if sigma > 0 else images
 

@@ -41,6 +41,7 @@ class TranslationModel(Model):
 
     needs = frozenset({"sources"})
     translations: ClassVar[tuple[str, ...]] = ("a_to_b",)
+    unrecorded: ClassVar[str] = "the host keeps the earlier fakes"
     weights: ClassVar[tuple[str, ...]] = ()  # of the generators' other terms, settings by name
 
     def __post_init__(self) -> None:

@@ -37,11 +37,15 @@ class LeCam(WeightedTerm):
         scores = critic(real), critic(fake)
         now = torch.stack([side.detach().mean() for side in scores])
         now = parallel.all_sum(now) / parallel.world_size()
-        self.means = now if self.means is None else torch.lerp(now, self.means.to(now.device), self.decay)
+        if self.means is None:
+            self.means = now.clone()
+        else:  # in place: a recorded iteration reads it there
+            self.means = self.means.to(now.device)
+            self.means.copy_(torch.lerp(now, self.means, self.decay))
         return (scores[0] - self.means[1]).square().mean() + (scores[1] - self.means[0]).square().mean()
 
     def state(self) -> dict[str, Any]:
-        return {} if self.means is None else {"means": self.means}
+        return {} if self.means is None else {"means": self.means.clone()}
 
     def load_state(self, state: dict[str, Any]) -> None:
         self.means = state.get("means")

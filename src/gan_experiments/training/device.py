@@ -37,7 +37,8 @@ class Gpu:
     device: `auto` takes CUDA, then MPS, then the CPU. precision: bf16 runs the networks under autocast; weights,
     optimiser state, scores, losses and penalties stay float32. devices: data-parallel ranks to start on this machine,
     where no launcher (torchrun, srun) does.
-    compile: torch.compile the networks. channels_last: memory format of images and convolutions.
+    compile: torch.compile the networks. graphs: on one CUDA device, record the work of an iteration once and replay it
+    (training/graphs.py). channels_last: memory format of images and convolutions.
     """
 
     device: Kind = MISSING
@@ -45,10 +46,13 @@ class Gpu:
     devices: int = MISSING
     compile: bool = MISSING
     channels_last: bool = MISSING
+    graphs: bool = False
 
     def __post_init__(self) -> None:
         if self.devices < 1:
             raise UserError(f"gpu.devices must be at least 1, not {self.devices}")
+        if self.graphs and (self.devices > 1 or launchers.world_size() > 1):
+            raise UserError("gpu.graphs=true records the iterations of one device, not of several")
 
     def resolve(self, local_rank: int = 0) -> torch.device:
         """The torch device of a machine's rank; raises UserError where the machine has none such.
@@ -90,6 +94,12 @@ class Gpu:
             )
         if self.devices > 1:
             torch.set_num_threads(max(1, torch.get_num_threads() // self.devices))
+
+    def records(self, device: torch.device) -> bool:
+        """Whether iterations are recorded; raises UserError where that is wanted on a device that cannot."""
+        if self.graphs and device.type != "cuda":
+            raise UserError(f"gpu.graphs=true needs a CUDA device, and this run computes on {device.type}")
+        return self.graphs
 
     def autocast(self, device: torch.device) -> AbstractContextManager[None]:
         bf16 = self.precision is Precision.bf16

@@ -17,6 +17,7 @@ from gan_experiments.errors import RunError
 from gan_experiments.models import Model, Phase, Step
 from gan_experiments.noise import Noise
 from gan_experiments.training.device import Gpu
+from gan_experiments.training.graphs import Graphs
 from gan_experiments.training.optim import Optim
 from gan_experiments.types import Batch
 
@@ -73,7 +74,11 @@ class Engine:
             ]
             for index, phase in enumerate(self.phases)
         }
-        self.optimizers = {name: optim.build(parameters) for name, parameters in self.parameters.items()}
+        self.graphs = self._graphs()
+        recorded = self.graphs is not None
+        self.optimizers = {
+            name: optim.build(parameters, recorded) for name, parameters in self.parameters.items()
+        }
         self.ema: dict[str, nn.Module] = {}
         if ema > 0:
             self.ema = {name: copy.deepcopy(networks[name]).eval() for name in model.averaged()}
@@ -83,6 +88,7 @@ class Engine:
             name: ([*average.parameters()], [*networks[name].parameters()])
             for name, average in self.ema.items()
         }
+        self._now = torch.zeros((), dtype=torch.long, device=device)
         self._sums: dict[str, Tensor] = {}
         self._counts: dict[str, int] = {}
         self._not_finite = {phase.name: torch.full((), -1, device=device) for phase in self.phases}
@@ -94,13 +100,34 @@ class Engine:
 
     def iterate(self) -> None:
         """All phases of the method once: one generator update."""
-        step = Step(
-            index=self.step,
-            progress=self.progress,
-            noise=self.noise,
-            draw=self._count_and_draw,
-            batch_size=self.batch_size,
-        )
+        step = Step(self.step, self.progress, self.noise, self._count_and_draw, self.batch_size)
+        self._now.fill_(self.step)
+        for phase in self.phases:
+            self._set_rate(phase)
+        if self.graphs is None:
+            self._run(step)
+        else:
+            self.graphs.run(step)
+        self._average()
+        self._record(step.logged)
+        self.step += 1
+
+    def _graphs(self) -> Graphs | None:
+        """What records and replays iterations, where that is wanted."""
+        if not self.gpu.records(self.device):
+            return None
+        return Graphs(self._run, self.device, [self.noise.generator], self.model.unrecorded)
+
+    def _set_rate(self, phase: Phase) -> None:
+        rate = self.optim.learning_rate(phase.rate, self.progress)
+        for group in self.optimizers[phase.name].param_groups:
+            if isinstance(group["lr"], Tensor):
+                group["lr"].fill_(rate)
+            else:
+                group["lr"] = rate
+
+    def _run(self, step: Step) -> None:
+        """The phases' updates; nothing in here depends on the host's numbers, so that it can be recorded."""
         for weights in self._done.values():
             for weight in weights:
                 weight.requires_grad_(True)
@@ -111,9 +138,6 @@ class Engine:
                 self._update(phase, step)
             for weight in self._done[phase.name]:
                 weight.requires_grad_(False)
-        self._average()
-        self._record(step.logged)
-        self.step += 1
 
     def _update(self, phase: Phase, step: Step) -> None:
         with self.gpu.autocast(self.device):
@@ -124,9 +148,6 @@ class Engine:
         # Only these gradients: what the others would get is neither computed nor kept.
         total.backward(inputs=self.parameters[phase.name])  # type: ignore[no-untyped-call]
         average_gradients(self.parameters[phase.name])
-        rate = self.optim.learning_rate(phase.rate, step.progress)
-        for group in optimizer.param_groups:
-            group["lr"] = rate
         optimizer.step()
         if phase.after is not None:
             phase.after()
@@ -152,7 +173,7 @@ class Engine:
     def _check(self, phase: str, total: Tensor) -> None:
         first = self._not_finite[phase]
         bad = (~torch.isfinite(total)) & (first < 0)
-        self._not_finite[phase] = torch.where(bad, self.step, first)
+        first.copy_(torch.where(bad, self._now, first))
 
     def _record(self, values: dict[str, Tensor]) -> None:
         for name, value in values.items():
@@ -208,7 +229,7 @@ class Engine:
         for name, optimizer in self.optimizers.items():
             check_kind(name, optimizer, state["optimizers"][name])
             optimizer.load_state_dict(state["optimizers"][name])
-            check_moments(name, optimizer, self.optim)
+            check_moments(name, optimizer, self.optim, recorded=self.graphs is not None)
             lay_out(optimizer)
         self.model.load_state(state["model"])
         return self.noise.load_state_dict(state["noise"], self.step)
@@ -221,14 +242,14 @@ def check_kind(phase: str, optimizer: torch.optim.Optimizer, state: dict[str, An
         raise ValueError(f"the optimiser of phase '{phase}' was another one, without {', '.join(missing)}")
 
 
-def check_moments(phase: str, optimizer: torch.optim.Optimizer, optim: Optim) -> None:
+def check_moments(phase: str, optimizer: torch.optim.Optimizer, optim: Optim, recorded: bool = False) -> None:
     """Raise ValueError where what was loaded is not what `optim` keeps: a fused step writes wherever it is told to.
 
     Its options become those of `optim`.
     """
     probe = nn.Parameter(torch.zeros(1, device=optimizer.param_groups[0]["params"][0].device))
     probe.grad = torch.zeros_like(probe)
-    fresh = optim.build([probe])
+    fresh = optim.build([probe], recorded)
     fresh.step()
     kept = {key: value.ndim for key, value in fresh.state[probe].items() if isinstance(value, Tensor)}
     for group in optimizer.param_groups:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum
 from typing import Optional
 
 import torch
 from omegaconf import MISSING
-from torch import nn
+from torch import Tensor, nn
 
 from gan_experiments.errors import UserError
 
@@ -60,8 +60,13 @@ class Optim:
             return base * math.exp(decayed * math.log(self.final_factor))
         return base
 
-    def build(self, parameters: Iterable[nn.Parameter]) -> torch.optim.Optimizer:
+    def build(self, parameters: Sequence[nn.Parameter], recorded: bool = False) -> torch.optim.Optimizer:
+        """`recorded`: its steps become part of CUDA graphs, and its learning rate is a tensor on the device."""
         raise NotImplementedError
+
+    def rate(self, parameters: Sequence[nn.Parameter], recorded: bool) -> float | Tensor:
+        """What an optimiser is given as its learning rate at first."""
+        return torch.tensor(self.lr, device=parameters[0].device) if recorded else self.lr
 
 
 def _in_unit_interval(**values: float) -> None:
@@ -82,9 +87,12 @@ class Adam(Optim):
         super().__post_init__()
         _in_unit_interval(beta1=self.beta1, beta2=self.beta2)
 
-    def build(self, parameters: Iterable[nn.Parameter]) -> torch.optim.Optimizer:
+    def build(self, parameters: Sequence[nn.Parameter], recorded: bool = False) -> torch.optim.Optimizer:
         betas = (self.beta1, self.beta2)
-        return torch.optim.Adam(parameters, lr=self.lr, betas=betas, eps=self.eps, fused=True)
+        rate = self.rate(parameters, recorded)
+        return torch.optim.Adam(
+            parameters, lr=rate, betas=betas, eps=self.eps, fused=True, capturable=recorded
+        )
 
 
 @dataclass
@@ -98,8 +106,9 @@ class RMSprop(Optim):
         super().__post_init__()
         _in_unit_interval(alpha=self.alpha)
 
-    def build(self, parameters: Iterable[nn.Parameter]) -> torch.optim.Optimizer:
-        return torch.optim.RMSprop(parameters, lr=self.lr, alpha=self.alpha, eps=self.eps)
+    def build(self, parameters: Sequence[nn.Parameter], recorded: bool = False) -> torch.optim.Optimizer:
+        rate = self.rate(parameters, recorded)
+        return torch.optim.RMSprop(parameters, lr=rate, alpha=self.alpha, eps=self.eps, capturable=recorded)
 
 
 @dataclass
@@ -112,5 +121,6 @@ class Sgd(Optim):
         super().__post_init__()
         _in_unit_interval(momentum=self.momentum)
 
-    def build(self, parameters: Iterable[nn.Parameter]) -> torch.optim.Optimizer:
-        return torch.optim.SGD(parameters, lr=self.lr, momentum=self.momentum)
+    def build(self, parameters: Sequence[nn.Parameter], recorded: bool = False) -> torch.optim.Optimizer:
+        rate = self.rate(parameters, recorded)
+        return torch.optim.SGD(parameters, lr=rate, momentum=self.momentum, fused=recorded or None)

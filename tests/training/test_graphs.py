@@ -1,0 +1,126 @@
+"""Iterations recorded as CUDA graphs against the same run without; what does not need a GPU is checked without one."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from gan_experiments.errors import UserError
+from gan_experiments.models import Step
+from gan_experiments.noise import Noise
+from gan_experiments.training.graphs import copied, refill
+from gan_experiments.training.run import Run
+from gan_experiments.types import Batch
+
+CUDA = torch.cuda.is_available()
+needs_cuda = pytest.mark.skipif(not CUDA, reason="needs a CUDA device")
+UPDATES = 12
+CASES = {
+    "plain": ["model=san"],
+    "several critic steps": ["model=wgan_gp", "model.discriminator_steps=3"],
+    "every fourth update": [
+        "model=gan", "+penalty@model.penalties.r1=r1", "model.penalties.r1.every=4",
+    ],
+    "a balance": ["model=began"],
+    "running means": ["model=gan", "+penalty@model.penalties.lecam=lecam"],
+    "rmsprop and clipping": ["model=wgan"],
+    "sgd": ["model=gan", "optim=sgd"],
+    "labels": ["model=acgan"],
+    "a falling rate": ["model=san", "optim.schedule=linear", "optim.decay_start=0"],
+    "in 16 bits": ["model=san", "gpu.precision=bf16"],
+}  # fmt: skip
+
+
+def trained(compose: Any, folder: Path, *words: str, updates: int = UPDATES) -> Run:
+    torch.backends.cudnn.deterministic = True
+    config, record = compose(*words, "gpu=cuda", f"train.steps={UPDATES}", "metrics=none")
+    run = Run(config, folder, record)
+    torch.backends.cudnn.benchmark = False
+    for _ in range(updates):
+        run.engine.iterate()
+    return run
+
+
+def weights(run: Run) -> list[torch.Tensor]:
+    sampled = [*run.networks.values(), *run.engine.ema.values()]
+    return [value.detach().float().cpu() for network in sampled for value in network.state_dict().values()]
+
+
+@pytest.mark.gpu
+@needs_cuda
+@pytest.mark.parametrize("name", CASES)
+def test_replayed_updates_are_those_of_a_run_without_graphs(compose: Any, tmp_path: Path, name: str) -> None:
+    plain = trained(compose, tmp_path, *CASES[name])
+    replayed = trained(compose, tmp_path, *CASES[name], "gpu.graphs=true")
+    graphs = replayed.engine.graphs
+    assert graphs is not None
+    assert graphs.recordings
+    for ours, expected in zip(weights(replayed), weights(plain), strict=True):
+        torch.testing.assert_close(ours, expected, rtol=1e-3, atol=2e-4)
+    assert torch.equal(replayed.engine.noise.state_dict(), plain.engine.noise.state_dict())
+    assert replayed.engine.images_seen == plain.engine.images_seen
+    assert replayed.engine.drain() == pytest.approx(plain.engine.drain(), rel=1e-2, abs=1e-3)
+
+
+@pytest.mark.gpu
+@needs_cuda
+def test_a_replayed_run_resumes_exactly(compose: Any, tmp_path: Path) -> None:
+    whole = trained(compose, tmp_path, "model=san", "gpu.graphs=true")
+    first = trained(compose, tmp_path, "model=san", "gpu.graphs=true", updates=6)
+    second = trained(compose, tmp_path, "model=san", "gpu.graphs=true", updates=0)
+    second.engine.load_state_dict(first.engine.state_dict())
+    second.loader.load_state_dict(first.loader.state_dict())
+    for _ in range(UPDATES - 6):
+        second.engine.iterate()
+    for ours, expected in zip(weights(second), weights(whole), strict=True):
+        torch.testing.assert_close(ours, expected, rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.gpu
+@needs_cuda
+def test_what_changes_with_progress_is_not_replayed(compose: Any, tmp_path: Path) -> None:
+    run = trained(compose, tmp_path, "model=gan", "model.instance_noise=0.1", "gpu.graphs=true")
+    assert run.engine.graphs is not None
+    assert "progress" in run.engine.graphs.reason
+    assert not run.engine.graphs.recordings
+
+
+@pytest.mark.skipif(CUDA, reason="needs a machine without a CUDA device")
+def test_graphs_are_refused_without_a_cuda_device(compose: Any, tmp_path: Path) -> None:
+    config, record = compose("model=san", "gpu.graphs=true")
+    with pytest.raises(UserError, match=r"gpu\.graphs=true"):
+        Run(config, tmp_path, record)
+
+
+def test_graphs_are_refused_on_several_devices(compose: Any) -> None:
+    with pytest.raises(UserError, match="of one device"):
+        compose("gpu.graphs=true", "gpu.devices=2")
+
+
+def test_a_step_notes_what_changes_from_one_to_the_next() -> None:
+    step = Step(4, 0.25, Noise(0, torch.device("cpu")), lambda: Batch(torch.zeros(1)), 1)
+    assert not step.progress_read
+    due = []
+    for step.repeat in range(3):
+        due.append(step.due(7, repeats=3))  # updates 12, 13 and 14 of this phase
+    assert due == [False, False, True]
+    assert set(step.lazy) == {(7, 3)}
+    assert step.progress == 0.25
+    assert step.progress_read
+
+
+def test_a_batch_is_refilled_in_place() -> None:
+    batch = Batch(torch.randn(2, 3, 4, 4).to(memory_format=torch.channels_last), torch.tensor([1, 2]))
+    target = copied(batch)
+    assert target.images.data_ptr() != batch.images.data_ptr()
+    assert target.images.stride() == batch.images.stride()
+    places = target.images.data_ptr(), target.labels.data_ptr()
+    other = Batch(torch.randn(2, 3, 4, 4), torch.tensor([3, 4]))
+    refill(target, other)
+    assert torch.equal(target.images, other.images)
+    assert target.labels.tolist() == [3, 4]
+    assert places == (target.images.data_ptr(), target.labels.data_ptr())
+    assert target.sources is None
