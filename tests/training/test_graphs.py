@@ -30,6 +30,10 @@ CASES = {
     "sgd": ["model=gan", "optim=sgd"],
     "labels": ["model=acgan"],
     "a falling rate": ["model=san", "optim.schedule=linear", "optim.decay_start=0"],
+    "noise that ends": ["model=gan", "model.instance_noise=0.1", "model.instance_noise_until=0.7"],
+    "reconstructions": ["model=distgan"],
+    "two gradients": ["model=gngan"],
+    "a mapping network": ["model=stylegan2", "network=stylegan2"],
     "in 16 bits": ["model=san", "gpu.precision=bf16"],
 }  # fmt: skip
 
@@ -44,9 +48,10 @@ def trained(compose: Any, folder: Path, *words: str, updates: int = UPDATES) -> 
     return run
 
 
-def weights(run: Run) -> list[torch.Tensor]:
-    sampled = [*run.networks.values(), *run.engine.ema.values()]
-    return [value.detach().float().cpu() for network in sampled for value in network.state_dict().values()]
+def weights(run: Run) -> torch.Tensor:
+    """All of them, averages included, in one vector."""
+    networks = [*run.networks.values(), *run.engine.ema.values()]
+    return torch.cat([w.detach().flatten() for network in networks for w in network.parameters()])
 
 
 @pytest.mark.gpu
@@ -58,8 +63,9 @@ def test_replayed_updates_are_those_of_a_run_without_graphs(compose: Any, tmp_pa
     graphs = replayed.engine.graphs
     assert graphs is not None
     assert graphs.recordings
-    for ours, expected in zip(weights(replayed), weights(plain), strict=True):
-        torch.testing.assert_close(ours, expected, rtol=1e-3, atol=2e-4)
+    moved = weights(plain) - weights(trained(compose, tmp_path, *CASES[name], updates=0))
+    # Gradients near zero take either sign (atomic additions), and adaptive rates make full steps of them.
+    assert (weights(replayed) - weights(plain)).norm() < 0.02 * moved.norm()
     assert torch.equal(replayed.engine.noise.state_dict(), plain.engine.noise.state_dict())
     assert replayed.engine.images_seen == plain.engine.images_seen
     assert replayed.engine.drain() == pytest.approx(plain.engine.drain(), rel=1e-2, abs=1e-3)
@@ -75,17 +81,7 @@ def test_a_replayed_run_resumes_exactly(compose: Any, tmp_path: Path) -> None:
     second.loader.load_state_dict(first.loader.state_dict())
     for _ in range(UPDATES - 6):
         second.engine.iterate()
-    for ours, expected in zip(weights(second), weights(whole), strict=True):
-        torch.testing.assert_close(ours, expected, rtol=1e-5, atol=1e-6)
-
-
-@pytest.mark.gpu
-@needs_cuda
-def test_what_changes_with_progress_is_not_replayed(compose: Any, tmp_path: Path) -> None:
-    run = trained(compose, tmp_path, "model=gan", "model.instance_noise=0.1", "gpu.graphs=true")
-    assert run.engine.graphs is not None
-    assert "progress" in run.engine.graphs.reason
-    assert not run.engine.graphs.recordings
+    torch.testing.assert_close(weights(second), weights(whole), rtol=1e-5, atol=1e-6)
 
 
 @pytest.mark.skipif(CUDA, reason="needs a machine without a CUDA device")
@@ -102,6 +98,11 @@ def test_graphs_are_refused_on_several_devices(compose: Any) -> None:
 
 def test_a_step_notes_what_changes_from_one_to_the_next() -> None:
     step = Step(4, 0.25, Noise(0, torch.device("cpu")), lambda: Batch(torch.zeros(1)), 1)
+    assert step.scheduled("falls", lambda progress: 1 - progress) == 0.75
+    assert step.scheduled("ended", lambda progress: max(0, 0.2 - progress)) is None
+    assert set(step.schedules) == {"falls", "ended"}
+    step.factors["falls"] = torch.tensor(0.5)
+    assert step.scheduled("falls", lambda progress: 1 - progress) is step.factors["falls"]
     assert not step.progress_read
     due = []
     for step.repeat in range(3):

@@ -34,7 +34,7 @@ class Step:
     """
 
     index: int
-    _progress: float
+    done: float
     noise: Noise
     draw: Callable[[], Batch]
     batch_size: int  # this rank's share
@@ -42,13 +42,21 @@ class Step:
     shared: dict[str, Tensor] = field(default_factory=dict)
     logged: dict[str, Tensor] = field(default_factory=dict)
     lazy: list[tuple[int, int]] = field(default_factory=list)  # that `due` was asked for
+    schedules: dict[str, Callable[[float], float]] = field(default_factory=dict)  # of `scheduled`
+    factors: dict[str, Tensor] = field(default_factory=dict)  # their values, where the iteration is recorded
     progress_read: bool = False
     _batch: Batch | None = None
 
     @property
     def progress(self) -> float:
         self.progress_read = True
-        return self._progress
+        return self.done
+
+    def scheduled(self, name: str, value: Callable[[float], float]) -> float | Tensor | None:
+        """The factor `value(progress)`, a tensor where the iteration is recorded; None while it is 0."""
+        self.schedules[name] = value
+        number = value(self.done)
+        return None if number == 0 else self.factors.get(name, number)
 
     def due(self, every: int, repeats: int = 1) -> bool:
         """Whether a term that is computed at every `every`-th update is, by a phase with `repeats` updates a step."""

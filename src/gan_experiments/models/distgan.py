@@ -69,11 +69,13 @@ class AutoencodedGan(Encoding, Gan):
 
     def adversarial(self, real: Tensor, fake: Tensor, step: Step) -> dict[str, Tensor]:
         """(1 - alpha) log d(x) + alpha log d(G(E(x))) + log(1 - d(G(z))), negated; or another loss so mixed."""
-        share = self.reconstruction_share(step.progress)
+        share = step.scheduled("reconstructions", self.reconstruction_share)
         features_real, features_fake = self.paired(self.discriminator.features, real, fake)
         terms = self.judged(features_real, features_fake, step)
-        losses = {f"real/{name}": (1 - share) * term for name, term in terms.items()}
-        if share > 0:
+        losses = {
+            f"real/{name}": term if share is None else (1 - share) * term for name, term in terms.items()
+        }
+        if share is not None:
             with torch.no_grad():
                 decoded = self.presented(self.generator(self.encoder(step.batch.images)), step)
             features = self.discriminator.features(decoded)

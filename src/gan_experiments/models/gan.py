@@ -197,10 +197,12 @@ class Gan(LatentModel):
     def presented(self, images: Tensor, step: Step) -> Tensor:
         """Images (n, c, h, w) as the discriminator sees them: packed, with instance noise while it lasts."""
         images = self.packed(images)
-        if self.instance_noise == 0:
-            return images
-        sigma = self.instance_noise * max(0.0, 1 - step.progress / self.instance_noise_until)
-        return images + sigma * step.noise.normal(*images.shape) if sigma > 0 else images
+        sigma = step.scheduled("instance_noise", self.sigma) if self.instance_noise else None
+        return images if sigma is None else images + sigma * step.noise.normal(*images.shape)
+
+    def sigma(self, progress: float) -> float:
+        """The instance noise's standard deviation, which falls linearly."""
+        return self.instance_noise * max(0.0, 1 - progress / self.instance_noise_until)
 
     def packed(self, images: Tensor) -> Tensor:
         """Each `packing` images (n, c, h, w) in a row as one, (n // packing, packing c, h, w); a rest is left out."""

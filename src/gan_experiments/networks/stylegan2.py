@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import cache
 from itertools import pairwise
 
 import torch
@@ -26,9 +27,14 @@ def rectified(x: Tensor) -> Tensor:
     return F.leaky_relu(x, 0.2) * GAIN
 
 
+@cache  # not copied to the device at every call, which cannot be recorded as a CUDA graph
+def _taps(dtype: torch.dtype, device: torch.device) -> Tensor:
+    return torch.tensor([1.0, 3.0, 3.0, 1.0], dtype=dtype, device=device) / 8
+
+
 def blur(x: Tensor, pad: int, gain: float = 1.0) -> Tensor:
     """Low-pass filter of x (n, c, h, w) by the outer product of (1, 3, 3, 1) / 8 with itself, times `gain`."""
-    taps = torch.tensor([1.0, 3.0, 3.0, 1.0], dtype=x.dtype, device=x.device) / 8
+    taps = _taps(x.dtype, x.device)
     channels = x.shape[1]
     rows = (taps * gain)[None, None, :, None].expand(channels, 1, -1, -1)
     columns = taps[None, None, None, :].expand(channels, 1, -1, -1)

@@ -16,26 +16,28 @@ from gan_experiments.types import Batch
 
 log = logging.getLogger(__name__)
 
-WARM_UP = (
-    3  # iterations before one is recorded: cuDNN has chosen its algorithms, the optimisers have their moments
-)
+Kind = tuple[bool, ...]
+
+WARM_UP = 3  # iterations before one is recorded: by then cuDNN's algorithms are chosen and the moments there
 
 
 @dataclass
 class Recording:
-    """One iteration as a graph, the batches that it reads and the values that it logs."""
+    """One iteration as a graph: the batches and the factors of the progress that it reads, the values that it logs."""
 
     graph: Any  # torch.cuda.CUDAGraph
     batches: list[Batch]
+    factors: dict[str, Tensor]
     logged: dict[str, Tensor] = field(default_factory=dict)
 
 
 class Graphs:
     """Runs `phases`, a whole iteration, as a CUDA graph wherever an equal iteration has been run before.
 
-    Equal are iterations in which the same lazy terms are due (`Step.due`). What changes from one to the next must be
-    on the device: batches are copied to where the graph reads them, `generators` go on as they would without. Results
-    are those of the same kernels. `reason` says why a method is not recorded, "" while nothing speaks against it.
+    Equal are iterations in which the same lazy terms are due (`Step.due`) and the same factors of the progress are 0
+    (`Step.scheduled`). Whatever else changes is on the device: batches and factors are copied to where the graph reads
+    them, `generators` go on as they would without. Results are those of the same kernels. `reason` says why a method
+    is not recorded, "" while nothing speaks against it.
     """
 
     def __init__(
@@ -50,10 +52,11 @@ class Graphs:
         self.generators = generators
         self.stream = torch.cuda.Stream(device)  # type: ignore[no-untyped-call]
         self.pool = torch.cuda.graph_pool_handle()
-        self.recordings: dict[tuple[bool, ...], Recording] = {}
-        self.seen: dict[tuple[bool, ...], int] = {}  # iterations of a kind so far
-        self.draws: dict[tuple[bool, ...], int] = {}  # batches that each of a kind takes
-        self.lazy: dict[tuple[int, int], None] = {}  # the terms that make the kinds, in order
+        self.recordings: dict[Kind, Recording] = {}
+        self.seen: dict[Kind, int] = {}  # iterations of a kind so far
+        self.draws: dict[Kind, int] = {}  # batches that each of a kind takes
+        self.lazy: dict[tuple[int, int], None] = {}  # what makes the kinds, in order
+        self.schedules: dict[str, Callable[[float], float]] = {}
         self.reason = ""
         if reason:
             self._give_up(reason)
@@ -67,28 +70,35 @@ class Graphs:
         current.wait_stream(self.stream)
 
     def _run(self, step: Step) -> None:
-        due = tuple(
+        kind = self._kind(step)
+        if self.reason or self.seen.get(kind, 0) < WARM_UP:
+            self._eagerly(step, kind)
+            return
+        batches = [step.draw() for _ in range(self.draws[kind])]
+        if kind not in self.recordings:
+            self.recordings[kind] = self._record(step, batches)
+        recording = self.recordings[kind]
+        for target, batch in zip(recording.batches, batches, strict=True):
+            refill(target, batch)
+        for name, factor in recording.factors.items():
+            factor.fill_(self.schedules[name](step.done))
+        recording.graph.replay()
+        step.logged.update(recording.logged)
+
+    def _kind(self, step: Step) -> Kind:
+        """What sets an iteration apart from others: the lazy terms that are due, the factors that are not 0."""
+        due = (
             (step.index * repeats + repeat) % every == 0
             for every, repeats in self.lazy
             for repeat in range(repeats)
         )
-        if self.reason or self.seen.get(due, 0) < WARM_UP:
-            self._eagerly(step, due)
-            return
-        batches = [step.draw() for _ in range(self.draws[due])]
-        if due not in self.recordings:
-            self.recordings[due] = self._record(step, batches)
-        recording = self.recordings[due]
-        for target, batch in zip(recording.batches, batches, strict=True):
-            refill(target, batch)
-        recording.graph.replay()
-        step.logged.update(recording.logged)
+        return *due, *(schedule(step.done) != 0 for schedule in self.schedules.values())
 
     def _give_up(self, reason: str) -> None:
         self.reason = reason
         log.info("gpu.graphs: iterations are not recorded, since %s", reason)
 
-    def _eagerly(self, step: Step, due: tuple[bool, ...]) -> None:
+    def _eagerly(self, step: Step, kind: Kind) -> None:
         """Run it, and learn what it asks for: batches, lazy terms, the progress of the run."""
         draw, draws = step.draw, 0
 
@@ -101,24 +111,31 @@ class Graphs:
         self.phases(step)
         if step.progress_read and not self.reason:
             self._give_up("a term changes with the progress of the run")
-        new = {term: None for term in step.lazy if term not in self.lazy}
-        self.lazy.update(new)
-        if not new:
-            self.seen[due] = self.seen.get(due, 0) + 1
-            self.draws[due] = draws
+        known = len(self.lazy), len(self.schedules)
+        self.lazy.update(dict.fromkeys(step.lazy))
+        self.schedules.update(step.schedules)
+        if known == (len(self.lazy), len(self.schedules)):
+            self.seen[kind] = self.seen.get(kind, 0) + 1
+            self.draws[kind] = draws
 
     def _record(self, step: Step, batches: list[Batch]) -> Recording:
         """Record (not run) the iteration with copies of `batches` as its inputs."""
-        recording = Recording(torch.cuda.CUDAGraph(), [copied(batch) for batch in batches])
+        factors = {
+            name: torch.ones((), device=self.device)
+            for name, schedule in self.schedules.items()
+            if schedule(step.done) != 0
+        }
+        recording = Recording(torch.cuda.CUDAGraph(), [copied(batch) for batch in batches], factors)
         for generator in self.generators:
             recording.graph.register_generator_state(generator)
         waiting = iter(recording.batches)
         traced = Step(
             index=step.index,
-            _progress=step._progress,
+            done=step.done,
             noise=step.noise,
             draw=lambda: next(waiting),
             batch_size=step.batch_size,
+            factors=factors,
         )
         try:
             with torch.cuda.graph(recording.graph, pool=self.pool, stream=self.stream):
