@@ -23,10 +23,17 @@ def similarities(points: Tensor) -> Tensor:
     n = len(points)
     squared = squared_distances(points)
     others = ~torch.eye(n, dtype=torch.bool, device=points.device)
-    variance = squared.detach()[others].sqrt().var(unbiased=False) + EPSILON
+    distances = off_diagonal(squared.detach()).sqrt()
+    variance = distances.var(unbiased=False) + EPSILON
     log_kernel = torch.where(others, -torch.log1p(squared / (2 * variance)), LOG_ZERO)
     conditional = log_kernel.log_softmax(dim=1)  # row i: log p_{j|i}
     return torch.logaddexp(conditional, conditional.T) - math.log(2 * n)
+
+
+def off_diagonal(matrix: Tensor) -> Tensor:
+    """The n (n - 1) entries of a square matrix that are not on its diagonal: a mask would make the device wait."""
+    n = len(matrix)
+    return matrix.flatten()[1:].view(n - 1, n + 1)[:, :-1].flatten()
 
 
 @in_float32
