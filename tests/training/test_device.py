@@ -11,7 +11,7 @@ from gan_experiments.training.device import Gpu, Kind, Precision
 
 def gpu(**changes: Any) -> Gpu:
     settings: dict[str, Any] = {
-        "device": Kind.auto, "precision": Precision.fp32, "devices": 1, "compile": False, "channels_last": True, "graphs": False,
+        "device": Kind.auto, "precision": Precision.fp32, "devices": 1, "compile": False, "channels_last": True, "graphs": False, "checkpointing": False,
     }  # fmt: skip
     return Gpu(**{**settings, **changes})
 

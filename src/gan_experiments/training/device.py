@@ -38,7 +38,8 @@ class Gpu:
     optimiser state, scores, losses and penalties stay float32. devices: data-parallel ranks to start on this machine,
     where no launcher (torchrun, srun) does.
     compile: torch.compile the networks. graphs: on one CUDA device, record the work of an iteration once and replay it
-    (training/graphs.py). channels_last: memory format of images and convolutions.
+    (training/graphs.py). checkpointing: compute the inside of blocks again in the backward pass (training/recomputing.py).
+    channels_last: memory format of images and convolutions.
     """
 
     device: Kind = MISSING
@@ -47,10 +48,13 @@ class Gpu:
     compile: bool = MISSING
     channels_last: bool = MISSING
     graphs: bool = False
+    checkpointing: bool = False
 
     def __post_init__(self) -> None:
         if self.devices < 1:
             raise UserError(f"gpu.devices must be at least 1, not {self.devices}")
+        if self.checkpointing and (self.graphs or self.compile):
+            raise UserError("gpu.checkpointing=true does without gpu.graphs and gpu.compile")
         if self.graphs and (self.devices > 1 or launchers.world_size() > 1):
             raise UserError("gpu.graphs=true records the iterations of one device, not of several")
 

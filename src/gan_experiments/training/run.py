@@ -24,6 +24,7 @@ from gan_experiments.training.evaluation import Evaluations, objective, record
 from gan_experiments.training.opening import opening
 from gan_experiments.training.pictures import NoPictures, Pictures
 from gan_experiments.training.provenance import provenance
+from gan_experiments.training.recomputing import recompute
 from gan_experiments.training.recorder import NullRecorder, Recorder
 from gan_experiments.training.restore import describe, shape_of
 from gan_experiments.training.rewind import EVALUATION, PICTURES
@@ -109,6 +110,8 @@ class Run:
                 name in self.model.averaged() or not self.model.differentiates_twice()
             ):
                 network.compile()
+        if self.config.gpu.checkpointing:
+            recompute(networks, self.config.network.option)
         return networks
 
     def _resume(self, path: Path) -> None:
