@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 import torch
@@ -47,3 +50,25 @@ def test_every_line(
     networks = {"generator": nn.Linear(2, 2), "discriminator": nn.Linear(2, 1)}
     lines = opening(config, record, real, networks, tmp_path / "outputs" / "run").splitlines()
     assert [line for line in lines if line in expected] == expected
+
+
+class OnCuda(nn.Linear):
+    """Says that it is on a CUDA device, on machines without one too."""
+
+    def parameters(self, recurse: bool = True) -> Iterator[Any]:
+        return iter([SimpleNamespace(device=torch.device("cuda"), numel=lambda: 1)])
+
+
+@pytest.mark.parametrize(
+    ("graphs", "expected"), [(False, "gpu.graphs=true replays them"), (True, "replayed")]
+)
+def test_a_gpu_run_says_whether_its_updates_are_replayed(graphs: bool, expected: str, tmp_path: Path) -> None:
+    config, record = tiny.compose("model=san", f"gpu.graphs={graphs}")
+    record |= {"choices": {}, "provenance": MACHINE}
+    real = ImageSet(torch.zeros(4, 1, 1, 1, dtype=torch.uint8).numpy())
+    (line,) = [
+        line
+        for line in opening(config, record, real, {"generator": OnCuda(2, 2)}, tmp_path).splitlines()
+        if line.startswith("updates")
+    ]
+    assert expected in line

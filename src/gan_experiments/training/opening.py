@@ -38,6 +38,7 @@ def opening(
         [
             ("device", f"{machine['device']}, {ranks}threads {machine['threads']}"),
             ("precision", machine["precision"]),
+            *_updates(config, next(iter(networks.values()))),
             ("data", f"{option('data')}, {_images(config, real)}"),
             ("model", option("model")),
             ("networks", f"{option('network')}, parameters: {', '.join(sizes)}"),
@@ -48,6 +49,14 @@ def opening(
             ("folder", str(relative(folder))),
         ]
     )
+
+
+def _updates(config: Config, network: nn.Module) -> list[tuple[str, str]]:
+    """On a CUDA device, whether updates are launched one by one."""
+    if next(network.parameters()).device.type != "cuda" or config.model.unrecorded:
+        return []
+    eager = "launched one by one: gpu.graphs=true replays them from a recording, mostly several times as fast"
+    return [("updates", "replayed from a recording" if config.gpu.graphs else eager)]
 
 
 def _images(config: Config, real: ImageSet) -> str:
