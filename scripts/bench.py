@@ -99,7 +99,7 @@ def plain(config: Config, images: np.ndarray[Any, Any]) -> Callable[[], None]:
     for network in networks.values():
         network.to(device)
     generator, discriminator = networks["generator"], networks["discriminator"]
-    optimizers = {name: config.optim.build(network.parameters()) for name, network in networks.items()}
+    optimizers = {name: config.optim.build([*network.parameters()]) for name, network in networks.items()}
     for optimizer in optimizers.values():
         for group in optimizer.param_groups:
             group["fused"] = None  # torch's default

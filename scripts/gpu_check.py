@@ -89,6 +89,7 @@ def stages(arguments: argparse.Namespace) -> list[Stage]:
         ]
         full = ["gpu.precision=bf16", "train.steps=100000", "train.evaluate_every=10000"]
         words += small if arguments.tiny else full
+        words += ["gpu.graphs=true"] if device == "cuda" else []
         made.append(Stage(model, [python, "-m", "gan_experiments.cli.train", *words], 0.225))
     return made
 
