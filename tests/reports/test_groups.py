@@ -44,3 +44,14 @@ def test_the_experiment_that_named_the_settings_does_not_part_groups(tmp_path: P
     one = make_run(tmp_path / "a", {"model": "gan", "experiment": "gan_mnist"}, {"seed": 0})
     other = make_run(tmp_path / "b", {"model": "gan"}, {"seed": 1})
     assert len(grouped([one, other])) == 1
+
+
+def test_how_updates_are_launched_does_not_part_groups(tmp_path: Path) -> None:
+    gpus = [{}, {"graphs": False, "checkpointing": False}, {"graphs": True, "checkpointing": False}]
+    runs = [
+        make_run(tmp_path / str(seed), {"model": "gan"}, {"seed": seed, "gpu": gpu})
+        for seed, gpu in enumerate(gpus)
+    ]
+    assert len(grouped(runs)) == 1
+    runs.append(make_run(tmp_path / "3", {"model": "gan"}, {"seed": 3, "gpu": {"precision": "bf16"}}))
+    assert len(grouped(runs)) == 2

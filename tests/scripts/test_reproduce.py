@@ -62,7 +62,7 @@ def test_a_table_has_the_methods_of_its_recipe(script: ModuleType) -> None:
         "coverage": "points",
         "cifar10": "cifar10_small",
     }
-    assert recipes.keys() == tables.keys()
+    assert recipes.keys() == tables.keys() - {"stacked"}  # whose settings stand in the table itself
     for name, recipe in recipes.items():
         own = {file.stem for file in (tiny.CONF / "experiment" / recipe).iterdir()}
         assert name == "coverage" or own <= {*tables[name].methods}

@@ -19,7 +19,7 @@ SILENT = (
     "logger",
 )  # groups whose choice shows in other settings
 MAX_SETTINGS = 2000
-NO_SETTING = ("seed", "resume", "sweep")
+NO_SETTING = ("seed", "resume", "sweep", "gpu.graphs", "gpu.checkpointing")  # the results are those without them
 
 
 @dataclass
