@@ -19,7 +19,8 @@ SILENT = (
     "logger",
 )  # groups whose choice shows in other settings
 MAX_SETTINGS = 2000
-NO_SETTING = ("seed", "resume", "sweep", "gpu.graphs", "gpu.checkpointing")  # the results are those without them
+LAUNCHING = ("gpu.graphs", "gpu.checkpointing")  # the results are those without them
+NO_SETTING = ("seed", "resume", "sweep", *LAUNCHING)
 
 
 @dataclass
