@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from pathlib import Path
 from typing import Any
 
@@ -21,8 +22,8 @@ UPDATES = 12
 CASES = {
     "plain": ["model=san"],
     "several critic steps": ["model=wgan_gp", "model.discriminator_steps=3"],
-    "every fourth update": [
-        "model=gan", "+penalty@model.penalties.r1=r1", "model.penalties.r1.every=4",
+    "every other update": [  # both kinds are recorded before the end
+        "model=gan", "+penalty@model.penalties.r1=r1", "model.penalties.r1.every=2",
     ],
     "a balance": ["model=began"],
     "running means": ["model=gan", "+penalty@model.penalties.lecam=lecam"],
@@ -82,6 +83,24 @@ def test_a_replayed_run_resumes_exactly(compose: Any, tmp_path: Path) -> None:
     for _ in range(UPDATES - 6):
         second.engine.iterate()
     torch.testing.assert_close(weights(second), weights(whole), rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("optim", ["adam", "rmsprop", "sgd"])
+def test_a_run_without_graphs_goes_on_from_one_with(compose: Any, tmp_path: Path, optim: str) -> None:
+    words = ("model=gan", f"optim={optim}", "metrics=none")
+    composed = [compose(*words) for _ in range(3)]  # a model belongs to one run
+    whole, first, second = (Run(config, tmp_path, record) for config, record in composed)
+    for run, updates in ((whole, 4), (first, 2)):
+        for _ in range(updates):
+            run.engine.iterate()
+    state = copy.deepcopy(first.engine.state_dict())
+    for optimizer in state["optimizers"].values():  # as a recorded run saves it
+        optimizer["param_groups"][0] |= {"lr": torch.tensor(1e-3), "capturable": True}
+    second.engine.load_state_dict(state)
+    second.loader.load_state_dict(first.loader.state_dict())
+    for _ in range(2):
+        second.engine.iterate()
+    assert torch.equal(weights(second), weights(whole))
 
 
 @pytest.mark.skipif(CUDA, reason="needs a machine without a CUDA device")

@@ -251,17 +251,18 @@ def check_moments(phase: str, optimizer: torch.optim.Optimizer, optim: Optim, re
     probe.grad = torch.zeros_like(probe)
     fresh = optim.build([probe], recorded)
     fresh.step()
-    kept = {key: value.ndim for key, value in fresh.state[probe].items() if isinstance(value, Tensor)}
+    kept = {key: value for key, value in fresh.state[probe].items() if isinstance(value, Tensor)}
     for group in optimizer.param_groups:
         group.update(fresh.defaults)
         for parameter in group["params"]:
             moments = optimizer.state.get(parameter, {})
-            for key, ndim in kept.items() if moments else ():
-                value, shape = moments.get(key), parameter.shape if ndim else ()
+            for key, like in kept.items() if moments else ():
+                value, shape = moments.get(key), parameter.shape if like.ndim else ()
                 if not isinstance(value, Tensor) or value.is_sparse or value.dtype != parameter.dtype:
                     raise ValueError(f"'{key}' of the optimiser of phase '{phase}' is missing or damaged")
                 if value.shape != shape:
                     raise ValueError(f"'{key}' of the optimiser of phase '{phase}' has another shape")
+                moments[key] = value.to(like.device)  # counts of steps: recorded runs have them on the device
 
 
 def lay_out(optimizer: torch.optim.Optimizer) -> None:
