@@ -94,6 +94,24 @@ def test_the_best_of_a_budget(
     assert columns(row)[1:4] == ["27.5 ± 15", "19.38 ± 11", "13.87 ± 6.3"]
 
 
+def test_a_budget_that_is_none_or_that_no_run_kept_to_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    make_run(tmp_path / "gan", {"model": "gan"}, {}, [{"fd": 30.0}, {"fd": 10.0}])
+    assert (
+        call(monkeypatch, report.main, str(tmp_path), "--within", "images=10000", "--columns", "fd,updates")
+        == 0
+    )
+    assert columns(capsys.readouterr().out.splitlines()[1])[1:] == ["1", "30", "100"]
+    for words in ("cpu=60", "images", "images=many"):
+        assert call(monkeypatch, report.main, str(tmp_path), "--within", words) == 2
+        assert f"--within takes a cost and its limit, like cpu_seconds=60, not {words}; costs are" in (
+            capsys.readouterr().err
+        )
+    assert call(monkeypatch, report.main, str(tmp_path), "--within", "images=100") == 2
+    assert "--within: no run has an evaluation within images=100" in capsys.readouterr().err
+
+
 def test_columns_are_chosen_and_one_that_no_run_has_is_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

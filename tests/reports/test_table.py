@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from gan_experiments.reports import grouped, tables
+from gan_experiments.reports import Within, grouped, tables
 from gan_experiments.reports.figures import Estimate
 from gan_experiments.reports.table import write_csv
 from gan_experiments.runs import RunFolder
@@ -141,6 +141,34 @@ def test_best_and_final_are_two_tables(tmp_path: Path) -> None:
     (final,), (best,) = tables(groups), tables(groups, "best")
     assert (final.rows[0].figures["fd"].mean, best.rows[0].figures["fd"].mean) == (7, 1.5)
     assert best.rows[0].seeds == 2
+
+
+def test_within_a_budget_each_run_shows_what_it_had_reached(tmp_path: Path) -> None:
+    fast = [run(tmp_path / f"fast{seed}", [9 + seed, 5 + seed, 1], seed=seed) for seed in range(2)]
+    slow = make_run(tmp_path / "slow", {"model": "slow"}, {"seed": 0}, [{"fd": 7.0}, {"fd": 3.0}])
+    path = tmp_path / "fast1" / "metrics.jsonl"
+    path.write_text(
+        path.read_text().replace('"seconds": 3.0', '"seconds": 3.5')
+    )  # its second evaluation is too late
+    groups = grouped([*fast, slow])
+    (table,) = tables(groups, within=Within("seconds", 3.0))
+    assert [(row.figures["fd"].mean, row.seeds, row.notes) for row in table.rows] == [
+        (7.5, 2, []),
+        (3, 1, []),
+    ]
+    assert table.rows[0].costs["seconds"] == (3.0 + 1.5) / 2
+    (best,) = tables(groups, "best", Within("images", 12800))
+    assert [row.figures["fd"].mean for row in best.rows] == [5.5, 3]
+    (only,) = tables(groups, within=Within("seconds", 2.0))
+    assert [row.figures["fd"].mean for row in only.rows] == [9.5, 7]
+    assert tables(groups, within=Within("seconds", 1.0)) == []
+    assert tables(groups, within=Within("cpu_seconds", 99.0)) == []  # which these runs do not say
+
+
+def test_within_a_budget_an_unfinished_run_is_whole_once_it_has_spent_it(tmp_path: Path) -> None:
+    groups = grouped([run(tmp_path / "a", [9, 5, 4], "running", steps=9)])
+    (spent,), (left,) = (tables(groups, within=Within("updates", limit)) for limit in (200, 400))
+    assert (spent.rows[0].notes, left.rows[0].notes) == ([], ["unfinished at step 300 of 900"])
 
 
 @pytest.mark.parametrize(

@@ -17,7 +17,7 @@ from gan_experiments.runs import RunFolder, runs_below
 from gan_experiments.writing import writing
 
 if TYPE_CHECKING:
-    from gan_experiments.reports import Table
+    from gan_experiments.reports import Group, Table
 
 
 def parser() -> argparse.ArgumentParser:
@@ -56,6 +56,11 @@ def parser() -> argparse.ArgumentParser:
         help="print these figures and costs (updates, images, seconds, training_seconds, cpu_seconds) alone, rows "
         "ordered by the first: fd_lenet,recall_lenet,cpu_seconds",
     )
+    parser.add_argument(
+        "--within",
+        metavar="COST=LIMIT",
+        help="print what each run had reached for so much, by its last evaluation until then: cpu_seconds=60",
+    )
     formats = parser.add_mutually_exclusive_group()
     formats.add_argument("--markdown", action="store_true", help="print the table as Markdown")
     formats.add_argument("--latex", action="store_true", help="print the table as LaTeX (package booktabs)")
@@ -93,6 +98,8 @@ def run() -> None:
     groups = grouped(runs)
     final, best = tables(groups), tables(groups, "best")
     printed = best if arguments.best else final
+    if arguments.within is not None:
+        printed = affordable(groups, arguments.best, arguments.within)
     if arguments.columns is not None:
         printed = selected(printed, arguments.columns.split(","))
     _print(printed, arguments)
@@ -117,9 +124,29 @@ def runs_of(folders: Sequence[Path]) -> list[RunFolder]:
     return list(runs.values())
 
 
+def affordable(groups: list[Group], best: bool, within: str) -> list[Table]:
+    """The tables within a budget such as cpu_seconds=60; raises UserError where it is none, or nothing is within it."""
+    from gan_experiments.reports import Within, tables
+    from gan_experiments.reports.rows import COSTS
+
+    cost, _, limit = within.partition("=")
+    try:
+        budget = Within(cost, float(limit))
+    except ValueError:
+        budget = None
+    if budget is None or cost not in COSTS:
+        raise UserError(
+            f"--within takes a cost and its limit, like cpu_seconds=60, not {plain(within)}; costs are {', '.join(COSTS)}"
+        )
+    made = tables(groups, "best" if best else "final", budget)
+    if not made:
+        raise UserError(f"--within: no run has an evaluation within {plain(within)}")
+    return made
+
+
 def selected(all_tables: list[Table], columns: list[str]) -> list[Table]:
     """The tables with these columns; raises UserError for one that none of them has."""
-    from gan_experiments.reports.table import COSTS
+    from gan_experiments.reports.rows import COSTS
 
     names = list(dict.fromkeys([*(name for table in all_tables for name in table.figures), *COSTS]))
     for name in columns:

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 
 from gan_experiments.figures import direction, number
 from gan_experiments.plain import plain
-from gan_experiments.reports.table import Row, Table
+from gan_experiments.reports.rows import Row
+from gan_experiments.reports.table import Table
 from gan_experiments.reports.text import cut
 
 FEWEST = 3  # runs of a pool

@@ -10,7 +10,8 @@ import numpy as np
 from scipy import stats
 
 from gan_experiments.figures import direction, number
-from gan_experiments.reports.table import Row, Table
+from gan_experiments.reports.rows import Row
+from gan_experiments.reports.table import Table
 
 FEWEST = 2  # seeds of a row
 

@@ -20,8 +20,9 @@ from gan_experiments.reports.budget import Pool, pools
 from gan_experiments.reports.differences import difference_cells
 from gan_experiments.reports.groups import Group
 from gan_experiments.reports.plots import COLOURS, Line, boxes, plot
+from gan_experiments.reports.rows import by_protocol, protocol_key
 from gan_experiments.reports.sensitivity import effects
-from gan_experiments.reports.table import Cell, Table, by_protocol, protocol_key
+from gan_experiments.reports.table import Cell, Table
 from gan_experiments.reports.text import cut, flatten
 from gan_experiments.runs import RunFolder
 

@@ -3,34 +3,19 @@
 from __future__ import annotations
 
 import csv
-import json
 import math
-from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
-from gan_experiments.figures import direction, error_of, is_reported, number
+from gan_experiments.figures import direction, is_reported, number
 from gan_experiments.plain import plain
 from gan_experiments.reports.figures import Estimate, leaders
 from gan_experiments.reports.groups import Group, telling
+from gan_experiments.reports.rows import COSTS, Choice, Row, Within, by_protocol, compared, rows_of
 from gan_experiments.reports.text import cut, flatten
-from gan_experiments.runs import RunFolder
 
-NAMES = ("data",)  # parts of a protocol that another part, a digest, holds to
-OUTCOMES = ("mode_histogram", "non_finite", "ema")  # parts of a protocol that differ from run to run
-USUAL = {
-    "class_prior": "data"
-}  # parts of a protocol that are as they are of a generator that is told no class
-Choice = Literal["final", "best"]
-COSTS = {  # of runs, by what an evaluation calls them
-    "updates": "step",
-    "images": "images_seen",
-    "seconds": "seconds",
-    "training_seconds": "training_seconds",
-    "cpu_seconds": "cpu_seconds",
-}
 LATEX = {
     **{character: f"\\{character}" for character in "&%$#_{}"},
     "\\": "\\textbackslash{}",
@@ -39,24 +24,6 @@ LATEX = {
     "±": "$\\pm$",
     "…": "\\dots{}",
 }
-
-
-@dataclass
-class Row:
-    """Runs of a group with equal budgets, and their figures under one protocol.
-
-    notes: what keeps the row from comparing with others (unfinished, diverged), and which runs are not in it.
-    whole: whether there is nothing of the first kind. costs: of COSTS, those that all runs say, as means.
-    values: of each figure by seed.
-    """
-
-    group: Group
-    figures: dict[str, Estimate]
-    seeds: int  # runs that have been evaluated so
-    costs: dict[str, float]
-    notes: list[str]
-    whole: bool
-    values: dict[str, dict[str, float]]
 
 
 @dataclass
@@ -185,99 +152,22 @@ def _latex(text: str, bold: bool = False) -> str:
     return f"\\textbf{{{text}}}" if bold else text
 
 
-def tables(groups: list[Group], choice: Choice = "final") -> list[Table]:
-    """One table for every protocol that the groups' runs were last evaluated by, in training and by gan-eval."""
+def tables(groups: list[Group], choice: Choice = "final", within: Within | None = None) -> list[Table]:
+    """One table for every protocol that the groups' runs were last evaluated by, in training and by gan-eval.
+
+    within: of evaluations that cost more, none counts; a table without any is left out.
+    """
     tables: dict[str, Table] = {}
     for group in groups:
         of_run = [(run, by_protocol(run)) for run in group.runs]
         for key in dict.fromkeys(key for _, rows in of_run for key in rows):
             measured = [(run, rows[key]) for run, rows in of_run if key in rows]
             first = measured[0][1][0]
-            table = tables.setdefault(key, Table([], _protocol(first), first["floor"], choice))
-            table.rows += _rows(group, measured, choice)
-    _name(list(tables.values()))
-    return list(tables.values())
-
-
-def by_protocol(run: RunFolder) -> dict[str, list[dict[str, Any]]]:
-    """The evaluations of a run by the protocols of its last one in training and of those by gan-eval; by steps."""
-    trained, later = run.evaluations, run.later_evaluations
-    wanted = {protocol_key(row) for row in [*trained[-1:], *later]}
-    rows_by_key: dict[str, dict[int, dict[str, Any]]] = defaultdict(dict)
-    for row in [*trained, *later]:
-        key = protocol_key(row)
-        if key in wanted and any(is_reported(name) for name in row["metrics"]):
-            rows_by_key[key][row["step"]] = {**rows_by_key[key].get(row["step"], {}), **row}
-    return {key: [rows[step] for step in sorted(rows)] for key, rows in rows_by_key.items()}
-
-
-def _rows(group: Group, measured: list[tuple[RunFolder, list[dict[str, Any]]]], choice: Choice) -> list[Row]:
-    """A row for every budget; what has none of the group's full budget says so."""
-    buckets: dict[tuple[int, str], list[tuple[str, dict[str, Any]]]] = defaultdict(list)
-    for run, rows in measured:
-        row = rows[-1] if choice == "final" else _best(rows)
-        if choice == "final" and row["step"] < run.step and run.status == "finished":
-            state = f"checkpoint at step {row['step']:,} of {run.step:,}"  # of gan-eval
-        elif run.status == "finished" or row["step"] >= (run.planned or math.inf):
-            state = ""
-        else:
-            of = f" of {run.planned:,}" if run.planned else ""
-            status = "unfinished" if run.status == "interrupted" else plain(run.status)  # it may be running
-            state = f"{status} at step {rows[-1]['step']:,}{of}"
-        buckets[row["step"] if choice == "final" else 0, state].append((run.seed, row))
-    made = [_row(group, rows, state) for (_, state), rows in sorted(buckets.items(), reverse=True)]
-    unmeasured: dict[str, int] = defaultdict(int)
-    for run in group.runs:
-        if not any(run is other for other, _ in measured):
-            unmeasured[plain(run.status)] += 1
-    made[0].notes += [f"{count} {status}, not measured" for status, count in unmeasured.items()]
+            table = tables.setdefault(key, Table([], compared(first), first["floor"], choice))
+            table.rows += rows_of(group, measured, choice, within)
+    made = [table for table in tables.values() if table.rows]
+    _name(made)
     return made
-
-
-def _row(group: Group, measured: list[tuple[str, dict[str, Any]]], state: str) -> Row:
-    evaluations = [evaluation for _, evaluation in measured]
-    metrics = [evaluation["metrics"] for evaluation in evaluations]
-    figures, values = {}, {}
-    for name in dict.fromkeys(key for one in metrics for key in one):
-        having = {seed: one["metrics"] for seed, one in measured if name in one["metrics"]}
-        values[name] = {seed: one[name] for seed, one in having.items()}
-        errors = [error_of(name, one) for one in having.values()]
-        figures[name] = Estimate.of([*values[name].values()], errors)
-    count = len(evaluations)
-    diverged = sum(not all(math.isfinite(one[name]) for name in one if is_reported(name)) for one in metrics)
-    notes = [state] * bool(state) + [f"{diverged} of {count} diverged" if count > 1 else "diverged"] * bool(
-        diverged
-    )
-    costs = {
-        name: sum(evaluation[key] for evaluation in evaluations) / count
-        for name, key in COSTS.items()
-        if all(key in evaluation for evaluation in evaluations)
-    }
-    return Row(group, figures, count, costs, notes, not notes, values)
-
-
-def _best(rows: list[dict[str, Any]]) -> dict[str, Any]:
-    """The evaluation whose first figure with a direction is best; the last one where none is finite."""
-    names = dict.fromkeys(name for row in rows for name in row["metrics"])
-    primary = next((name for name in names if is_reported(name) and direction(name)), None)
-    known = [row for row in rows if math.isfinite(row["metrics"].get(primary, math.nan))]
-    if primary is None or not known:
-        return rows[-1]
-    return max(known, key=lambda row: direction(primary) * float(row["metrics"][primary]))
-
-
-def _protocol(evaluation: dict[str, Any]) -> dict[str, Any]:
-    return {key: value for key, value in evaluation["protocol"].items() if key not in OUTCOMES}
-
-
-def protocol_key(evaluation: dict[str, Any]) -> str:
-    """The same for evaluations that compare."""
-    kept = {
-        key: value
-        for key, value in _protocol(evaluation).items()
-        if key not in NAMES and USUAL.get(key) != value
-    }
-    return json.dumps(kept, sort_keys=True)
 
 
 def _name(made: list[Table]) -> None:
