@@ -224,7 +224,8 @@ def test_dcgan_at_64_pixels() -> None:
 
 
 @pytest.mark.parametrize(
-    ("size", "start", "widest"), [(28, 7, 2), (32, 4, 4), (48, 6, 4), (64, 4, 8), (128, 4, 16)]
+    ("size", "start", "widest"),
+    [(16, 4, 2), (20, 3, 4), (28, 4, 4), (32, 4, 4), (48, 3, 8), (64, 4, 8), (128, 4, 16)],
 )
 def test_dcgans_smallest_map(size: int, start: int, widest: int) -> None:
     shape = ImageShape(1, size)

@@ -10,9 +10,10 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from gan_experiments.heads.linear import LinearHead
-from gan_experiments.networks import MLP, Norm
+from gan_experiments.networks import MLP, Init, Norm
 from gan_experiments.networks.layers import (
     BatchNorm,
+    he_init,
     normal_init,
     normalization,
     spectral_linear,
@@ -162,3 +163,17 @@ def test_dcgans_initial_weights() -> None:
     assert scale.weight.mean().item() == pytest.approx(1, abs=2e-3)
     assert scale.weight.std().item() == pytest.approx(0.02, rel=0.05)
     assert (scale.bias == 0).all()
+
+
+@pytest.mark.parametrize(
+    ("layer", "fan_in"),
+    [(nn.Linear(300, 400), 300), (nn.Conv2d(50, 80, 4), 800), (nn.ConvTranspose2d(80, 50, 4), 800)],
+)
+def test_he_initialisation_keeps_the_size_of_what_passes(layer: nn.Linear, fan_in: int) -> None:
+    torch.manual_seed(0)
+    layer.apply(Init.he)
+    assert layer.weight.std().item() == pytest.approx((2 / fan_in) ** 0.5, rel=0.03)
+    assert (layer.bias == 0).all()
+    torch.manual_seed(0)
+    assert torch.equal(copy.deepcopy(layer).apply(he_init).weight, layer.weight)
+    assert layer.apply(Init.normal).weight.std().item() == pytest.approx(0.02, rel=0.03)

@@ -6,7 +6,7 @@ from gan_experiments.networks.cyclegan import CycleGAN
 from gan_experiments.networks.dcgan import DCGAN
 from gan_experiments.networks.discriminator import Discriminator, Trunk
 from gan_experiments.networks.encoder import Autoencoder, CodeDiscriminator, Encoder, PairDiscriminator
-from gan_experiments.networks.layers import Norm
+from gan_experiments.networks.layers import Init, Norm
 from gan_experiments.networks.mlp import MLP
 from gan_experiments.networks.patches import PatchDiscriminator, TranslationNetwork
 from gan_experiments.networks.projector import PatchProjector
@@ -28,6 +28,7 @@ __all__ = [
     "Discriminator",
     "Encoder",
     "Generator",
+    "Init",
     "Network",
     "Norm",
     "PairDiscriminator",

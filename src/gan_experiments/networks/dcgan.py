@@ -10,41 +10,60 @@ from torch import nn
 
 from gan_experiments.networks.base import Generator, Network, normalized
 from gan_experiments.networks.discriminator import Trunk
-from gan_experiments.networks.layers import Norm, normal_init, normalization
+from gan_experiments.networks.layers import Init, Norm, normal_init, normalization
 from gan_experiments.types import ImageShape
 
 
-def upsampling(latent_dim: int, start: int, channels: list[int], norm: Norm) -> nn.Sequential:
-    """Latents to `channels[0]` maps of `start` pixels, doubled by a transposed convolution to each next one."""
+def kernel(size: int) -> int:
+    """The kernel by which a convolution of stride 2 and padding 1 halves `size`, rounded up; transposed, doubles to it."""
+    return 3 if size % 2 else 4
+
+
+def upsampling(latent_dim: int, sizes: list[int], channels: list[int], norm: Norm) -> nn.Sequential:
+    """Latents to `channels[0]` maps of `sizes[0]` pixels, doubled by a transposed convolution to each next size."""
 
     def rectified(layer: nn.Module, maps: int) -> list[nn.Module]:
         return [layer, normalization(norm, maps), nn.ReLU()]
 
-    dense = nn.Linear(latent_dim, channels[0] * start**2, bias=norm.keeps_bias)
-    layers = rectified(nn.Sequential(dense, nn.Unflatten(1, (channels[0], start, start))), channels[0])
-    for before, after in pairwise(channels):
-        layers += rectified(nn.ConvTranspose2d(before, after, 4, 2, 1, bias=norm.keeps_bias), after)
+    dense = nn.Linear(latent_dim, channels[0] * sizes[0] ** 2, bias=norm.keeps_bias)
+    layers = rectified(nn.Sequential(dense, nn.Unflatten(1, (channels[0], sizes[0], sizes[0]))), channels[0])
+    for (before, after), size in zip(pairwise(channels), sizes[1:], strict=True):
+        layers += rectified(
+            nn.ConvTranspose2d(before, after, kernel(size), 2, 1, bias=norm.keeps_bias), after
+        )
     return nn.Sequential(*layers)
 
 
 @dataclass
 class DCGAN(Network):
-    """4x4 kernels of stride 2; no normalisation next to the image, on either side. `slope` is LeakyReLU's."""
+    """Convolutions of stride 2 down to maps of 3 or 4 pixels; no normalisation next to the image, on either side.
+
+    Kernels are 4x4, and 3x3 where an odd size is halved: 28 pixels become 14, 7 and 4. Stopping at 7 costs most of the
+    quality on MNIST (docs/results/mnist.md, "Depth"). `slope` is LeakyReLU's, `trunk_init` the discriminator's.
+    """
 
     slope: float = MISSING
+    trunk_init: Init = Init.normal
 
     def generator(self, latent_dim: int, shape: ImageShape) -> nn.Module:
-        start, count = self.halvings(shape)
-        hidden = upsampling(latent_dim, start, self.channels(count)[::-1], self.generator_norm)
-        body = nn.Sequential(hidden, nn.ConvTranspose2d(self.width, shape.channels, 4, 2, 1))
-        return Generator(normalized(body.apply(normal_init), self.generator_norm))
+        sizes = self.sizes(shape)[:0:-1]
+        hidden = upsampling(latent_dim, sizes, self.channels(len(sizes))[::-1], self.generator_norm)
+        output = nn.ConvTranspose2d(self.width, shape.channels, kernel(shape.size), 2, 1)
+        return Generator(normalized(nn.Sequential(hidden, output).apply(normal_init), self.generator_norm))
 
     def trunk(self, shape: ImageShape, norm: Norm) -> Trunk:
-        start, count = self.halvings(shape)
+        sizes = self.sizes(shape)
+        channels = self.channels(len(sizes) - 1)
         layers: list[nn.Module] = []
-        for index, (before, after) in enumerate(pairwise([shape.channels, *self.channels(count)])):
-            here = norm if index else Norm.none
-            convolution = nn.Conv2d(before, after, 4, 2, 1, bias=here.keeps_bias)
+        for (before, after), size in zip(pairwise([shape.channels, *channels]), sizes, strict=False):
+            here = norm if layers else Norm.none
+            convolution = nn.Conv2d(before, after, kernel(size), 2, 1, bias=here.keeps_bias)
             layers += [convolution, normalization(here, after), nn.LeakyReLU(self.slope)]
-        body = nn.Sequential(*layers, nn.Flatten()).apply(normal_init)
-        return Trunk(normalized(body, norm), self.channels(count)[-1] * start**2)
+        body = nn.Sequential(*layers, nn.Flatten()).apply(self.trunk_init)
+        return Trunk(normalized(body, norm), channels[-1] * sizes[-1] ** 2)
+
+    def sizes(self, shape: ImageShape) -> list[int]:
+        """The sizes of the image and the feature maps, the largest first: halved until 3 or 4; raises as `halvings`."""
+        smallest, count = self.halvings(shape)
+        sizes = [smallest * 2**index for index in range(count, -1, -1)]
+        return sizes if smallest == 4 else [*sizes, (smallest + 1) // 2]

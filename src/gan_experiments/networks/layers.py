@@ -154,6 +154,24 @@ def normal_init(module: nn.Module) -> None:
         nn.init.zeros_(module.bias)  # type: ignore[arg-type]
 
 
+@torch.no_grad()
+def he_init(module: nn.Module) -> None:
+    """As `normal_init`, but weights N(0, 2 / fan_in), which keep the size of what passes (He et al. 2015); for `apply`."""
+    normal_init(module)
+    if isinstance(module, (nn.Linear, nn.Conv2d, nn.ConvTranspose2d)):
+        nn.init.kaiming_normal_(module.weight)
+
+
+class Init(Enum):
+    """How the weights of a network begin; for `apply`."""
+
+    normal = "normal"
+    he = "he"
+
+    def __call__(self, module: nn.Module) -> None:
+        (he_init if self is Init.he else normal_init)(module)
+
+
 def glorot(layer: Module, gain: float = 1.0) -> Module:
     """`layer` with Glorot-uniform weights (Glorot & Bengio 2010) and biases 0."""
     nn.init.xavier_uniform_(layer.weight, gain)  # type: ignore[arg-type]

@@ -26,7 +26,8 @@ class SNDCGAN(Network):
 
     def generator(self, latent_dim: int, shape: ImageShape) -> nn.Module:
         start, count = self.halvings(shape)
-        hidden = upsampling(latent_dim, start, self.channels(count + 1)[::-1], self.generator_norm)
+        sizes = [start * 2**index for index in range(count + 1)]
+        hidden = upsampling(latent_dim, sizes, self.channels(count + 1)[::-1], self.generator_norm)
         body = nn.Sequential(hidden, nn.Conv2d(self.width, shape.channels, 3, padding=1))
         return Generator(normalized(body.apply(normal_init), self.generator_norm))
 
