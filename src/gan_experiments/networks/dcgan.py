@@ -10,7 +10,7 @@ from torch import nn
 
 from gan_experiments.networks.base import Generator, Network, normalized
 from gan_experiments.networks.discriminator import Trunk
-from gan_experiments.networks.layers import Init, Norm, normal_init, normalization
+from gan_experiments.networks.layers import Init, Norm, normalization
 from gan_experiments.types import ImageShape
 
 
@@ -39,17 +39,19 @@ class DCGAN(Network):
     """Convolutions of stride 2 down to maps of 3 or 4 pixels; no normalisation next to the image, on either side.
 
     Kernels are 4x4, and 3x3 where an odd size is halved: 28 pixels become 14, 7 and 4. Stopping at 7 costs most of the
-    quality on MNIST (docs/results/mnist.md, "Depth"). `slope` is LeakyReLU's, `trunk_init` the discriminator's.
+    quality on MNIST (docs/results/mnist.md, "Depth"). `slope` is LeakyReLU's; `unnormalized_init` starts the weights of a
+    generator or discriminator without normalisation, N(0, 0.02^2) those of all others.
     """
 
     slope: float = MISSING
-    trunk_init: Init = Init.normal
+    unnormalized_init: Init = Init.normal
 
     def generator(self, latent_dim: int, shape: ImageShape) -> nn.Module:
         sizes = self.sizes(shape)[:0:-1]
         hidden = upsampling(latent_dim, sizes, self.channels(len(sizes))[::-1], self.generator_norm)
         output = nn.ConvTranspose2d(self.width, shape.channels, kernel(shape.size), 2, 1)
-        return Generator(normalized(nn.Sequential(hidden, output).apply(normal_init), self.generator_norm))
+        body = nn.Sequential(hidden, output).apply(self.init(self.generator_norm))
+        return Generator(normalized(body, self.generator_norm))
 
     def trunk(self, shape: ImageShape, norm: Norm) -> Trunk:
         sizes = self.sizes(shape)
@@ -59,8 +61,12 @@ class DCGAN(Network):
             here = norm if layers else Norm.none
             convolution = nn.Conv2d(before, after, kernel(size), 2, 1, bias=here.keeps_bias)
             layers += [convolution, normalization(here, after), nn.LeakyReLU(self.slope)]
-        body = nn.Sequential(*layers, nn.Flatten()).apply(self.trunk_init)
+        body = nn.Sequential(*layers, nn.Flatten()).apply(self.init(norm))
         return Trunk(normalized(body, norm), channels[-1] * sizes[-1] ** 2)
+
+    def init(self, norm: Norm) -> Init:
+        """How the weights of a network normalised by `norm` begin."""
+        return self.unnormalized_init if norm is Norm.none else Init.normal
 
     def sizes(self, shape: ImageShape) -> list[int]:
         """The sizes of the image and the feature maps, the largest first: halved until 3 or 4; raises as `halvings`."""
