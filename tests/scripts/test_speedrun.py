@@ -23,12 +23,12 @@ def script() -> ModuleType:
 
 
 @pytest.mark.parametrize(
-    ("method", "batches"),
-    [("gan", 1), ("vae", 1), ("cgan", 1), ("veegan", 1), ("swgan", 1), ("r3gan", 2), ("distgan", 3)],
+    ("method", "drawn"),
+    [("gan", 64), ("vae", 64), ("cgan", 64), ("veegan", 64), ("swgan", 64), ("r3gan", 2 * 32), ("distgan", 3 * 32)],
 )
-def test_batches_are_counted_where_a_method_draws_them(script: ModuleType, method: str, batches: int) -> None:
+def test_batches_are_counted_where_a_method_draws_them(script: ModuleType, method: str, drawn: int) -> None:
     recipe = script.Recipe.of(method, 96000, 9600, ["network.width=4"])
-    assert recipe.words[2:4] == [f"train.steps={1500 // batches}", f"train.evaluate_every={150 // batches}"]
+    assert recipe.words[2:4] == [f"train.steps={96000 // drawn}", f"train.evaluate_every={9600 // drawn}"]
 
 
 def test_critic_steps_count(script: ModuleType) -> None:
