@@ -107,8 +107,14 @@ def test_numbers_sort_as_numbers(given: set[str], order: list[str]) -> None:
 
 
 def test_one_line_says_what_is_there_and_what_is_not(
-    place: Path, tmp_path: Path, picture, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    place: Path,
+    tmp_path: Path,
+    picture,
+    capsys: pytest.CaptureFixture[str],
+    caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    caplog.set_level("WARNING", "gan_experiments")  # as in a program that did not set up logging
     for name in ("notes.txt", "more.txt", "film.mp4", "README"):
         (place / name).write_text("no image")
     picture(place / ".old" / "1.png")

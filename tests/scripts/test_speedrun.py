@@ -24,7 +24,15 @@ def script() -> ModuleType:
 
 @pytest.mark.parametrize(
     ("method", "drawn"),
-    [("gan", 64), ("vae", 64), ("cgan", 64), ("veegan", 64), ("swgan", 64), ("r3gan", 2 * 32), ("distgan", 3 * 32)],
+    [
+        ("gan", 64),
+        ("vae", 64),
+        ("cgan", 64),
+        ("veegan", 64),
+        ("swgan", 64),
+        ("r3gan", 2 * 32),
+        ("distgan", 3 * 32),
+    ],
 )
 def test_batches_are_counted_where_a_method_draws_them(script: ModuleType, method: str, drawn: int) -> None:
     recipe = script.Recipe.of(method, 96000, 9600, ["network.width=4"])
