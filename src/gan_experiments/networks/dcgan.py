@@ -57,7 +57,7 @@ class DCGAN(Network):
         sizes = self.sizes(shape)
         channels = self.channels(len(sizes) - 1)
         layers: list[nn.Module] = []
-        for (before, after), size in zip(pairwise([shape.channels, *channels]), sizes, strict=False):
+        for (before, after), size in zip(pairwise([shape.channels, *channels]), sizes[:-1], strict=True):
             here = norm if layers else Norm.none
             convolution = nn.Conv2d(before, after, kernel(size), 2, 1, bias=here.keeps_bias)
             layers += [convolution, normalization(here, after), nn.LeakyReLU(self.slope)]
