@@ -6,7 +6,8 @@
 
 The plain loop is what most public code does: fp32, NCHW, a DataLoader that decodes, converts and normalises image by
 image, fakes generated anew for each network, gradients of the discriminator's weights in the generator's step too, the
-optimiser as torch gives it by default, resizing and convolution one after the other, a loss fetched every step. Both
+optimiser as torch gives it by default, resizing and convolution one after the other, second derivatives that hold the
+zeros of convolutions and rectifiers, a loss fetched every step. Both
 compute the same networks, losses and penalties. Each runs in a process of its own, in turns, so that the ratio holds
 when the machine's speed drifts. Images are random bytes: only their shape matters. The plain loops that translate are
 in plain_translation.py.
@@ -40,6 +41,7 @@ from gan_experiments.config import Config
 from gan_experiments.models import Gan
 from gan_experiments.networks.resampling import DownConv2d, UpConv2d
 from gan_experiments.noise import Noise
+from gan_experiments.penalties import gradient
 from gan_experiments.training.run import Run
 
 SHAPES = {"mnist": (1, 28), "cifar": (3, 32), "64": (3, 64), "128": (3, 128)}
@@ -136,7 +138,7 @@ def plain(config: Config, images: np.ndarray[Any, Any]) -> Callable[[], None]:
 
 
 def textbook_layers() -> None:
-    """Let resizing convolutions resize and convolve one after the other, as they are usually written."""
+    """Resizing and convolution one after the other, and second derivatives as torch has them: what is usual."""
 
     def up(layer: UpConv2d, x: Tensor) -> Tensor:
         return F.conv2d(F.interpolate(x, scale_factor=2.0), layer.weight, layer.bias, padding=1)
@@ -144,8 +146,12 @@ def textbook_layers() -> None:
     def down(layer: DownConv2d, x: Tensor) -> Tensor:
         return F.avg_pool2d(F.conv2d(x, layer.weight, layer.bias, padding=1), 2)
 
+    def of_inputs(critic: Callable[[Tensor], Tensor], points: Tensor) -> Tensor:
+        return torch.autograd.grad(critic(points).sum(), points, create_graph=True)[0]
+
     UpConv2d.forward = up  # type: ignore[method-assign]
     DownConv2d.forward = down  # type: ignore[method-assign]
+    gradient.gradient_in = of_inputs
 
 
 def instrument(run: Run, spent: dict[str, float]) -> None:

@@ -12,6 +12,7 @@ from torch import Tensor
 from gan_experiments import parallel
 from gan_experiments.noise import Noise
 from gan_experiments.penalties.base import Critic, WeightedTerm
+from gan_experiments.penalties.twice import gradient_in
 
 
 def input_gradient(critic: Critic, points: Tensor) -> Tensor:
@@ -28,8 +29,7 @@ def gradient_at(critic: Critic, points: Tensor) -> Tensor:
     In full precision also under autocast: squares of small gradients are lost in 16 bits.
     """
     with torch.autocast(points.device.type, enabled=False):
-        (gradient,) = torch.autograd.grad(critic(points).sum(), points, create_graph=True)
-        return gradient.flatten(1)
+        return gradient_in(critic, points).flatten(1)
 
 
 @dataclass
