@@ -176,6 +176,8 @@ def test_priors(prior: Prior, compose: Any) -> None:
         assert z.var().item() == pytest.approx(1 / 3, abs=0.01)
     else:
         assert z.var().item() == pytest.approx(1.0, abs=0.02)
+    if prior is Prior.rademacher:
+        assert z.unique().tolist() == [-1, 1]
     if prior is Prior.spherical:
         assert torch.allclose(z.norm(dim=1), torch.tensor(math.sqrt(50)), atol=1e-4)
 

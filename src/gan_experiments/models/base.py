@@ -102,11 +102,16 @@ class Phase:
 
 
 class Prior(Enum):
-    """Distribution of the latents: N(0, I), U(-1, 1) or uniform on the sphere of radius sqrt(latent_dim)."""
+    """Distribution of the latents: N(0, I), U(-1, 1), uniform on the sphere of radius sqrt(latent_dim), or signs.
+
+    Signs, -1 or 1 with equal chances (as bits in Brock et al. 2019, appendix E), let a generator that is continuous
+    leave the space between modes empty; their number has to be large enough, for there are 2^latent_dim of them.
+    """
 
     normal = "normal"
     uniform = "uniform"
     spherical = "spherical"
+    rademacher = "rademacher"
 
 
 @dataclass
@@ -207,6 +212,8 @@ class LatentModel(Model):
         """`samples` draws from the prior, shape (samples, latent_dim)."""
         if self.prior is Prior.uniform:
             return 2 * noise.uniform(samples, self.latent_dim) - 1
+        if self.prior is Prior.rademacher:
+            return 2 * noise.uniform(samples, self.latent_dim).round() - 1
         normal = noise.normal(samples, self.latent_dim)
         if self.prior is Prior.spherical:
             radius: float = self.latent_dim**0.5

@@ -22,6 +22,7 @@ PRIORS = {
     Prior.normal: "from N(0, 1)",
     Prior.uniform: "from U(-1, 1)",
     Prior.spherical: "uniform on the sphere whose radius is the root of their number",
+    Prior.rademacher: "-1 or 1 with equal chances",
 }
 
 
