@@ -51,11 +51,19 @@ class Published:
     note: str = ""
 
     def sweeps(self, methods: str, seeds: str, overrides: Sequence[str]) -> list[list[str]]:
-        """The overrides of each part's sweep; those of the command line win over the table's."""
+        """The overrides of each part's sweep; those of the command line win over the table's.
+
+        A part may name a model of its own, a baseline beside what the others vary.
+        """
         given = {override_key(override) for override in overrides}
         own = [[*self.settings, *part] for part in self.parts]
         kept = [[word for word in words if override_key(word) not in given] for words in own]
-        return [[*words, f"model={methods}", f"seed={seeds}", *overrides] for words in kept]
+        models = [
+            [] if any(word.startswith("model=") for word in words) else [f"model={methods}"] for words in kept
+        ]
+        return [
+            [*words, *model, f"seed={seeds}", *overrides] for words, model in zip(kept, models, strict=True)
+        ]
 
     def markdown(self, table: Table) -> str:
         """One of gan-report's tables, and the published lines of the same data."""

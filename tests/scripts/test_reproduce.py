@@ -61,12 +61,21 @@ def test_a_table_has_the_methods_of_its_recipe(script: ModuleType) -> None:
         "mnist_ten_epochs": "mnist",
         "coverage": "points",
         "cifar10": "cifar10_small",
+        "gngan_talk": "gngan_talk",
+        "gngan_terms": "gngan_talk",
     }
     assert recipes.keys() == tables.keys() - {"stacked"}  # whose settings stand in the table itself
     for name, recipe in recipes.items():
         own = {file.stem for file in (tiny.CONF / "experiment" / recipe).iterdir()}
         assert name == "coverage" or own <= {*tables[name].methods}
         assert {*tables[name].methods} <= {*tiny.MODELS}
+
+
+def test_a_part_may_have_a_model_of_its_own(script: ModuleType) -> None:
+    words, *others, base = script.declared()["gngan_terms"].sweeps("METHOD", "0", ["model.latent_dim=4"])
+    assert [word for word in words if word.startswith("model=")] == ["model=METHOD"]
+    assert [word for word in base if word.startswith("model=")] == ["model=gan"]
+    assert all(part[-1] == "model.latent_dim=4" for part in (words, *others, base))
 
 
 def test_methods_of_points_have_the_same_networks_and_optimiser(script: ModuleType) -> None:
