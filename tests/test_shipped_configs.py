@@ -107,7 +107,9 @@ def test_every_mnist_recipe_trains(model: str, gan_train: Any) -> None:
     finished(gan_train("experiment=mnist", f"model={model}", *small))
 
 
-@pytest.mark.parametrize("experiment", ["cifar10", "cifar10_small", "stl10", "celeba", "points", "modes", "gngan_talk"])
+@pytest.mark.parametrize(
+    "experiment", ["cifar10", "cifar10_small", "stl10", "celeba", "points", "modes", "gngan_talk"]
+)
 def test_every_other_recipe_composes(experiment: str) -> None:
     for model in ["gan", *options(f"experiment/{experiment}")]:
         tiny.compose(f"experiment={experiment}", f"model={model}")

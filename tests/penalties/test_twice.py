@@ -50,8 +50,8 @@ def by_torch(network: Layer, points: Tensor) -> Tensor:
     return gradient
 
 
-def assert_same_derivatives(network: nn.Module) -> None:
-    points = images().requires_grad_()
+def assert_same_derivatives(network: nn.Module, points: Tensor | None = None) -> None:
+    points = (images() if points is None else points).requires_grad_()
     ours, expected = gradient_in(network, points), by_torch(network, points)
     torch.testing.assert_close(ours, expected)
     weights = list(network.parameters())
@@ -66,6 +66,24 @@ def assert_same_derivatives(network: nn.Module) -> None:
 @pytest.mark.parametrize("options", CONVOLUTIONS.values(), ids=CONVOLUTIONS.keys())
 def test_the_second_derivatives_are_torchs(options: dict[str, Any]) -> None:
     assert_same_derivatives(critic(**options))
+
+
+NORMED = [
+    [f"network={network}", f"model.discriminator_norm={norm}"]
+    for network in ("mlp", "dcgan", "sndcgan", "resnet")
+    for norm in ("none", "spectral", "layer", "batch")
+]
+
+
+@pytest.mark.parametrize("settings", [*NORMED, ["model=stylegan2"]], ids=" ".join)
+def test_so_they_are_of_every_discriminator(settings: list[str], compose: Any) -> None:
+    config, _ = compose("model=gan", "data.image_size=16", *settings)
+    torch.manual_seed(0)
+    shape = config.data.shape
+    discriminator = config.model.build(config.network, config.loss, shape)["discriminator"].double()
+    if "model.discriminator_norm=spectral" in settings:
+        discriminator.eval()  # no power iteration between the two passes
+    assert_same_derivatives(discriminator, torch.randn(4, *shape.dims, dtype=torch.float64))
 
 
 @pytest.mark.parametrize("rectifier", RECTIFIERS.values(), ids=RECTIFIERS.keys())
