@@ -26,6 +26,7 @@ RECTIFIERS: dict[str, Layer] = {
     "relu": nn.ReLU(),
     "leaky": nn.LeakyReLU(0.2),
     "in place": nn.LeakyReLU(0.1, inplace=True),
+    "turned over": nn.LeakyReLU(-0.5),
     "functional": lambda x: F.leaky_relu(x, negative_slope=0.3),
 }
 

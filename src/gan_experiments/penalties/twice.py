@@ -128,6 +128,8 @@ class _Call(TorchFunctionMode):
         return result
 
     def leaky_relu(self, input: Tensor, negative_slope: float = 0.01, inplace: bool = False) -> Tensor:
+        if negative_slope < 0:  # the sign of what comes out would not tell that of what went in
+            return F.leaky_relu(input, negative_slope)
         result: Tensor = _Rectifier.apply(input, negative_slope)
         return result
 
