@@ -5,10 +5,8 @@ Only regular files inside the folder are read, each up to a limit; what has anot
 
 from __future__ import annotations
 
-import json
 import math
 import os
-from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -16,7 +14,7 @@ from typing import Any
 
 import yaml
 
-from gan_experiments import reading
+from gan_experiments import reading, records
 from gan_experiments.errors import UserError
 
 RECORD = Path(".hydra/job.json")  # the settings, and what became of the job
@@ -26,8 +24,6 @@ MAX_JSON = 2 << 20  # bytes
 MAX_YAML = 1 << 16
 MAX_EVALUATIONS = 64 << 20
 MAX_PICTURE = 16 << 20
-MAX_DEPTH = 32  # of nested settings
-MAX_FIGURES = 1000  # of an evaluation
 
 
 @dataclass(frozen=True)
@@ -49,7 +45,7 @@ class RunFolder:
     @property
     def config(self) -> dict[str, Any]:
         """The settings; empty where unreadable."""
-        return _dict(self.record.get("config"))
+        return records.mapping(self.record.get("config"))
 
     @property
     def seed(self) -> str:
@@ -63,24 +59,24 @@ class RunFolder:
     @property
     def metrics(self) -> dict[str, float]:
         """The last figures, by name."""
-        return _figures(self.summary.get("metrics"))
+        return records.figures(self.summary.get("metrics"))
 
     @property
     def seconds(self) -> float | None:
         """How long it ran, where that is known."""
-        return _number(self.summary.get("seconds", self.record.get("seconds")))
+        return records.number(self.summary.get("seconds", self.record.get("seconds")))
 
     @property
     def planned(self) -> int | None:
         """The updates that the settings ask for, where they do so by number."""
-        train = _dict(self.config.get("train"))
+        train = records.mapping(self.config.get("train"))
         steps = train.get("steps") if train.get("images") is None else None  # whose number is then another
         return steps if isinstance(steps, int) and not isinstance(steps, bool) and steps > 0 else None
 
     @property
     def step(self) -> int:
         """The last update that the run made; 0 where that is not known."""
-        step = _number(self.summary.get("step")) or 0.0
+        step = records.number(self.summary.get("step")) or 0.0
         return int(step) if math.isfinite(step) else 0
 
     @cached_property
@@ -88,7 +84,7 @@ class RunFolder:
         """The option of every group that the settings were composed of."""
         try:
             text = reading.content(self.path, self.path / ".hydra" / "hydra.yaml", MAX_YAML).decode()
-            hydra = yaml.load(text, _PlainLoader)
+            hydra = yaml.load(text, records.PlainLoader)
             options = hydra["hydra"]["runtime"]["choices"].items()
         except (OSError, ValueError, yaml.YAMLError, LookupError, TypeError, AttributeError, RecursionError):
             return {}
@@ -101,7 +97,7 @@ class RunFolder:
 
     @cached_property
     def evaluations(self) -> list[dict[str, Any]]:
-        """The lines of `metrics.jsonl`, oldest first, as `_evaluation` reads them.
+        """The lines of `metrics.jsonl`, oldest first, as `records.evaluation` reads them.
 
         Of steps that a resumed run did again, the later ones.
         """
@@ -111,7 +107,7 @@ class RunFolder:
             return []
         rows: list[dict[str, Any]] = []
         for line in data.decode(errors="replace").split("\n"):
-            row = _line(line)
+            row = records.evaluation_in(line)
             if row is not None:
                 while rows and rows[-1]["step"] >= row["step"]:
                     rows.pop()
@@ -121,8 +117,8 @@ class RunFolder:
     @cached_property
     def later_evaluations(self) -> list[dict[str, Any]]:
         """What gan-eval has left in `evaluations/`, in the order of steps."""
-        records = (self._json(path) for path in self._listed("evaluations", "step_", ".json"))
-        rows = [row for row in map(_evaluation, records) if row is not None]
+        read = (self._json(path) for path in self._listed("evaluations", "step_", ".json"))
+        rows = [row for row in map(records.evaluation, read) if row is not None]
         return sorted(rows, key=lambda row: int(row["step"]))
 
     @property
@@ -163,7 +159,7 @@ class RunFolder:
 
     def _json(self, path: Path) -> dict[str, Any]:
         try:
-            return _dict(_parsed(reading.content(self.path, path, MAX_JSON).decode()))
+            return records.mapping(records.parsed(reading.content(self.path, path, MAX_JSON).decode()))
         except (OSError, ValueError):
             return {}
 
@@ -225,98 +221,9 @@ def trim_evaluations(folder: Path, step: int) -> None:
     if not path.exists():
         return
     lines = path.read_bytes().decode(errors="replace").splitlines(keepends=True)
-    rows = [_line(line) if line.endswith("\n") else None for line in lines]
+    rows = [records.evaluation_in(line) if line.endswith("\n") else None for line in lines]
     kept = [line for line, row in zip(lines, rows, strict=True) if row is not None and row["step"] <= step]
     if len(kept) < len(lines):
         temporary = path.with_name(f".{path.name}.new")
         temporary.write_text("".join(kept), encoding="utf-8")
         os.replace(temporary, path)
-
-
-class _PlainLoader(yaml.BaseLoader):  # type: ignore[misc]  # yaml has no types
-    """Text, lists and mappings alone, and no aliases: a few lines of those stand for more than any memory holds."""
-
-    depth = 0
-
-    def compose_node(self, parent: yaml.Node | None, index: Any) -> yaml.Node | None:
-        if self.check_event(yaml.AliasEvent) or self.depth > MAX_DEPTH:
-            raise yaml.YAMLError("aliases and deep nesting are not read")
-        self.depth += 1
-        node: yaml.Node | None = super().compose_node(parent, index)
-        self.depth -= 1
-        return node
-
-
-def _line(text: str) -> dict[str, Any] | None:
-    """The evaluation in a line of metrics.jsonl; the beginning of another, torn by a kill, may stand before it."""
-    for start in dict.fromkeys((0, text.rfind('{"step"'))):
-        try:
-            row = _evaluation(_parsed(text[start:].strip(" \t\r\0"))) if start >= 0 else None
-        except ValueError:
-            continue
-        if row is not None:
-            return row
-    return None
-
-
-def _evaluation(row: Any) -> dict[str, Any] | None:
-    """`step`, `images_seen`, `seconds` as numbers, and what training alone took where that is said; `metrics` and
-    `floor` as floats by name, `protocol`; None where the step or the figures are missing.
-    """
-    if not isinstance(row, dict) or not isinstance(row.get("metrics"), dict):
-        return None
-    step = _number(row.get("step"))
-    if step is None or not 0 <= step < 2**53:
-        return None
-    cost = {name: _number(row.get(name)) or 0.0 for name in ("images_seen", "seconds")}
-    alone = {name: _number(row.get(name)) for name in ("training_seconds", "cpu_seconds")}
-    return {
-        **{key: row[key] for key in ("checkpoint", "real", "generated", "settings") if key in row},
-        "step": int(step),
-        "images_seen": int(cost["images_seen"]) if math.isfinite(cost["images_seen"]) else 0,
-        "seconds": cost["seconds"] if math.isfinite(cost["seconds"]) else 0.0,
-        **{name: value for name, value in alone.items() if value is not None and math.isfinite(value)},
-        "metrics": _figures(row["metrics"]),
-        "floor": _figures(row.get("floor")),
-        "protocol": _dict(row.get("protocol")),
-    }
-
-
-def _figures(record: Any) -> dict[str, float]:
-    pairs = ((name, _number(value)) for name, value in list(_dict(record).items())[:MAX_FIGURES])
-    return {name: value for name, value in pairs if value is not None}
-
-
-def _number(value: Any) -> float | None:
-    """A number, also one that JSON cannot hold and that is written as text ("nan"); else None."""
-    if isinstance(value, str) and value in ("nan", "inf", "-inf"):
-        return float(value)
-    if isinstance(value, bool) or not isinstance(value, (int, float)):
-        return None
-    try:
-        return float(value)
-    except OverflowError:
-        return None
-
-
-def _parsed(text: str) -> Any:
-    """JSON; raises ValueError, also where it is nested too deeply."""
-    try:
-        content = json.loads(text)
-    except RecursionError as error:
-        raise ValueError("nested too deeply") from error
-    level = [content]
-    for _ in range(MAX_DEPTH):
-        level = [child for node in level for child in _children(node)]
-        if not level:
-            return content
-    raise ValueError("nested too deeply")
-
-
-def _children(node: Any) -> Iterator[Any]:
-    children: Any = node.values() if isinstance(node, dict) else node if isinstance(node, list) else ()
-    return (child for child in children if isinstance(child, (dict, list)))
-
-
-def _dict(node: Any) -> dict[str, Any]:
-    return node if isinstance(node, dict) else {}

@@ -61,6 +61,7 @@ TYPED = {
     "  Add it with +penalty@model.penalties.gp=gp",
     "+model.penalties.gp.weight=3": "model.penalties has no gp\n  Add it with +penalty@model.penalties.gp=gp",
     "+model.penalties.gp=gp": "model.penalties has no gp\n  Add it with +penalty@model.penalties.gp=gp",
+    "experiment=modes model=vae": "a penalty is added to model.penalties, which the model chosen here does not have",
     "head=san": "head is part of another option: head@model.head=san",
     "+penalty=gp": "penalty is part of another option: +penalty@model.penalties.gp=gp",
     "~metrics": "a run needs metrics: metrics=OPTION (metrics=none)",

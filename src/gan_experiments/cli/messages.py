@@ -63,7 +63,7 @@ def explain(error: BaseException, catalogue: Catalogue) -> str | None:
             return f"{cause.filename}: {refusal(cause)}" if cause.filename else refusal(cause)
     for cause in chain:
         if isinstance(cause, OmegaConfBaseException) and cause.full_key not in (None, "", "_dummy_"):
-            return _prefix(error, cause) + _omegaconf_error(cause, catalogue)
+            return _no_place(error, cause) or _prefix(error, cause) + _omegaconf_error(cause, catalogue)
     if isinstance(error, HydraException):
         return _hydra_error(str(error))
     if isinstance(error, UnicodeDecodeError) and (files := catalogue.unreadable_files()):
@@ -113,6 +113,15 @@ def _yaml_error(error: yaml.MarkedYAMLError) -> str:
     mark = error.problem_mark or error.context_mark
     problem = error.problem or error.context or "this is no YAML"
     return f"{mark.name}, line {mark.line + 1}, column {mark.column + 1}: {problem}" if mark else problem
+
+
+def _no_place(error: BaseException, cause: OmegaConfBaseException) -> str | None:
+    """For a component that a recipe or the command line adds where the model chosen has no such components."""
+    added = re.match(r"In 'schema/(\w+)/", str(error))
+    if added is None or not isinstance(cause, ConfigKeyError | ConfigAttributeError):
+        return None
+    where = str(cause.full_key).rpartition(".")[0]
+    return f"a {added[1]} is added to {cause.full_key}, which the {where} chosen here does not have"
 
 
 def _prefix(error: BaseException, cause: OmegaConfBaseException) -> str:
