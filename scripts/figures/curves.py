@@ -1,0 +1,115 @@
+"""Published runs as curves: a figure over images or seconds of training, the mean of each method's seeds and their range.
+
+    python scripts/figures/curves.py docs/results/data/mnist_ten_epochs --methods san,gan --over cpu_seconds
+
+The runs are the small files that scripts/reproduce.py leaves in data/ and docs/results/data keeps.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+COLOURS = (
+    "#0072b2",
+    "#d55e00",
+    "#009e73",
+    "#cc79a7",
+    "#56b4e9",
+    "#e69f00",
+    "#000000",
+    "#999999",
+)  # Okabe & Ito
+AXES = {
+    "images_seen": "real images",
+    "cpu_seconds": "CPU seconds of training",
+    "training_seconds": "seconds of training",
+    "step": "updates",
+}
+GAP = 0.035  # between names at the lines' ends, of the axis' height
+
+
+def read(folder: Path, methods: Sequence[str]) -> dict[str, list[list[dict[str, Any]]]]:
+    """The evaluations of every run in `folder`, by method; `methods` chooses and orders, all where it is empty."""
+    runs: dict[str, list[list[dict[str, Any]]]] = {}
+    for path in sorted(folder.glob("*.json")):
+        run = json.loads(path.read_text(encoding="utf-8"))
+        runs.setdefault(run["settings"]["model"], []).append(run["evaluations"])
+    missing = sorted(set(methods) - set(runs))
+    if missing:
+        raise SystemExit(f"{folder} has no runs of {', '.join(missing)}; it has: {', '.join(runs)}")
+    return {name: runs[name] for name in methods or runs}
+
+
+def curve(runs: list[list[dict[str, Any]]], figure: str, over: str) -> np.ndarray:
+    """Rows of x, mean, least and greatest value (n, 4), at the evaluations that every run has."""
+    shared = min(map(len, runs))
+    x = np.array([[row[over] for row in run[:shared]] for run in runs], dtype=float).mean(0)
+    values = np.array([[row["metrics"][figure] for row in run[:shared]] for run in runs], dtype=float)
+    return np.stack([x, values.mean(0), values.min(0), values.max(0)], axis=1)
+
+
+def draw(axes: Axes, curves: dict[str, np.ndarray], figure: str, over: str) -> None:
+    axes.set(xlabel=AXES[over], title=figure, yscale="log")
+    for (name, points), colour in zip(curves.items(), COLOURS, strict=False):
+        axes.plot(points[:, 0], points[:, 1], color=colour, marker=".", label=name)
+        axes.fill_between(points[:, 0], points[:, 2], points[:, 3], color=colour, alpha=0.15, linewidth=0)
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.grid(axis="y", alpha=0.3)
+    axes.yaxis.set_major_formatter("{x:g}")
+    axes.set_xlim(left=0)
+    name_lines(axes, curves)
+
+
+def name_lines(axes: Axes, curves: dict[str, np.ndarray]) -> None:
+    """Each line's name at its end, moved up where it would cover the one below."""
+    low, high = np.log(axes.get_ylim())
+    right = max(points[-1, 0] for points in curves.values())
+    place = -1.0
+    ends = sorted(zip(curves.items(), COLOURS, strict=False), key=lambda item: item[0][1][-1, 1])
+    for (name, points), colour in ends:
+        height = (np.log(points[-1, 1]) - low) / (high - low)
+        place = max(height, place + GAP)
+        axes.annotate(
+            f" {name}",
+            (right, place),
+            xycoords=("data", "axes fraction"),
+            color=colour,
+            va="center",
+            annotation_clip=False,
+        )
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("folder", type=Path, help="of files that reproduce.py wrote")
+    parser.add_argument("--methods", default="", help=f"up to {len(COLOURS)} of them: san,gan")
+    parser.add_argument("--figures", default="fd_lenet", help="a panel each: fd_lenet,recall_lenet")
+    parser.add_argument("--over", choices=AXES, default="images_seen")
+    parser.add_argument("--output", type=Path, default=Path("outputs/figures/curves.png"))
+    arguments = parser.parse_args()
+    runs = read(arguments.folder, [name for name in arguments.methods.split(",") if name])
+    if len(runs) > len(COLOURS):
+        raise SystemExit(f"{len(runs)} methods are more than a picture shows: choose with --methods")
+    figures = arguments.figures.split(",")
+    figure = Figure(figsize=(1 + 5 * len(figures), 4), layout="constrained")
+    for axes, name in zip(figure.subplots(1, len(figures), squeeze=False)[0], figures, strict=True):
+        draw(
+            axes, {model: curve(of, name, arguments.over) for model, of in runs.items()}, name, arguments.over
+        )
+    arguments.output.parent.mkdir(parents=True, exist_ok=True)
+    figure.savefig(arguments.output, dpi=120)
+    print(arguments.output)
+
+
+if __name__ == "__main__":
+    main()
