@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 from pathlib import Path
 
@@ -77,3 +78,35 @@ def test_on_parallel_lines_the_minimax_gradient_vanishes_and_wgan_arrives(tmp_pa
     assert minimax.scores[module.LINE.numpy() > 1.9].max() < 0.05
     module.draw([minimax, saturated, clipped, penalised], tmp_path / "figure.png")
     assert Image.open(tmp_path / "figure.png").size == (1560, 456)
+
+
+def published(folder: Path, model: str, seed: int, values: list[float]) -> None:
+    rows = [
+        {"step": 10 * k, "cpu_seconds": 2.0 * k + seed, "metrics": {"fd_lenet": value}}
+        for k, value in enumerate(values, 1)
+    ]
+    run = {"settings": {"model": model, "seed": str(seed)}, "evaluations": rows}
+    (folder / f"{model}{seed}.json").write_text(json.dumps(run), encoding="utf-8")
+
+
+def test_curves_are_means_and_ranges_over_seeds(tmp_path: Path) -> None:
+    module = load("figures/curves")
+    published(tmp_path, "gan", 0, [30, 20, 10])
+    published(tmp_path, "gan", 1, [50, 40])
+    published(tmp_path, "san", 0, [9, 8])
+    runs = module.read(tmp_path, ["san", "gan"])
+    assert list(runs) == ["san", "gan"]
+    over = module.curve(runs["gan"], "fd_lenet", "cpu_seconds")
+    assert over.tolist() == [[2.5, 40, 30, 50], [4.5, 30, 20, 40]]  # where both seeds have been evaluated
+    with pytest.raises(SystemExit, match=r"no runs of wgan; it has: gan, san"):
+        module.read(tmp_path, ["wgan"])
+
+
+def test_curves_are_drawn(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    module = load("figures/curves")
+    published(tmp_path, "gan", 0, [30, 20, 10])
+    output = tmp_path / "curves.png"
+    argv = ["curves.py", str(tmp_path), "--over", "step", "--output", str(output)]
+    monkeypatch.setattr("sys.argv", argv)
+    module.main()
+    assert Image.open(output).size == (720, 480)
