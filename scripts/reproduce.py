@@ -32,7 +32,7 @@ from gan_experiments.runs import RunFolder, runs_below
 TABLES = Path(__file__).with_suffix(".yaml")
 SHOWN = 16  # samples of a strip
 POINTS = 240  # pixels across a picture of points
-LABEL = 130  # pixels of a strip's name
+LABEL = 130  # pixels of a strip's name, at least
 LONGEST = 25  # of a protocol's lists in data/
 SPREAD = "After ±: the standard deviation over seeds; of a single run its standard error, where it has one."
 
@@ -103,12 +103,15 @@ def contact_sheet(ordered: Sequence[Table]) -> Image.Image:
     width, height = (
         max([1, *(one.size[axis] + 1 for row in rows.values() for one in row)]) for axis in (0, 1)
     )
-    picture = Image.new("RGB", (LABEL + width * max(map(len, rows.values())), height * len(rows)), "white")
-    draw, font = ImageDraw.Draw(picture), ImageFont.load_default(13)
+    font = ImageFont.load_default(13)
+    left = max([LABEL, *(16 + int(font.getlength(name)) for name in rows)])
+    size = left + width * max(map(len, rows.values())), height * len(rows)
+    picture = Image.new("RGB", size, "white")
+    draw = ImageDraw.Draw(picture)
     for index, (name, images) in enumerate(rows.items()):
         draw.text((8, index * height + height // 2), name, fill="black", font=font, anchor="lm")
         for place, image in enumerate(images):
-            picture.paste(image, (LABEL + place * width, index * height))
+            picture.paste(image, (left + place * width, index * height))
     return picture
 
 

@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import EngFormatter, LogFormatter
 
 COLOURS = (
     "#0072b2",
@@ -63,7 +64,9 @@ def draw(axes: Axes, curves: dict[str, np.ndarray], figure: str, over: str) -> N
         axes.fill_between(points[:, 0], points[:, 2], points[:, 3], color=colour, alpha=0.15, linewidth=0)
     axes.spines[["top", "right"]].set_visible(False)
     axes.grid(axis="y", alpha=0.3)
+    axes.xaxis.set_major_formatter(EngFormatter(sep=""))
     axes.yaxis.set_major_formatter("{x:g}")
+    axes.yaxis.set_minor_formatter(LogFormatter(minor_thresholds=(2, 0.4)))  # numbers where decades are few
     axes.set_xlim(left=0)
     name_lines(axes, curves)
 

@@ -38,6 +38,9 @@ def test_settings_tell_apart_what_options_do_not(tmp_path: Path) -> None:
     ]
     names = [group.name for group in grouped(runs)]
     assert names == ["model=gan optim.lr=0.0001", "model=gan optim.lr=0.0002", "model=san"]
+    # In a table's column every group has its value, and those that know no such setting none.
+    assert [group.value("optim.lr") for group in grouped(runs)] == ["0.0001", "0.0002", "0.001"]
+    assert [group.value("optim.momentum") for group in grouped(runs)] == ["", "", ""]
 
 
 def test_the_experiment_that_named_the_settings_does_not_part_groups(tmp_path: Path) -> None:

@@ -59,6 +59,8 @@ def test_a_table_has_the_methods_of_its_recipe(script: ModuleType) -> None:
     recipes = {
         "mnist": "mnist",
         "mnist_ten_epochs": "mnist",
+        "mnist_r1": "mnist",
+        "mnist_hundred_epochs": "mnist",
         "coverage": "points",
         "cifar10": "cifar10_small",
         "modes": "modes",
@@ -68,7 +70,8 @@ def test_a_table_has_the_methods_of_its_recipe(script: ModuleType) -> None:
     assert recipes.keys() == tables.keys() - {"stacked"}  # whose settings stand in the table itself
     for name, recipe in recipes.items():
         own = {file.stem for file in (tiny.CONF / "experiment").glob(f"{recipe}/*.yaml")}
-        assert name == "coverage" or own <= {*tables[name].methods}
+        if name not in ("coverage", "mnist_r1", "mnist_hundred_epochs"):  # of a few methods
+            assert own <= {*tables[name].methods}
         assert {*tables[name].methods} <= {*tiny.MODELS}
 
 

@@ -44,6 +44,10 @@ class Group:
         """Every setting but the seed, by its dotted name."""
         return settings(self.runs[0])
 
+    def value(self, key: str) -> str:
+        """What stands in a column of that setting: also where it tells other groups apart alone; else empty."""
+        return self.label[key] if key in self.label else self.settings.get(key, "")
+
 
 def grouped(runs: Iterable[RunFolder]) -> list[Group]:
     """Groups of runs, in the order of their first; of runs with the same seed too the last one counts.

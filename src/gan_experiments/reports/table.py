@@ -99,7 +99,7 @@ class Table:
         noted = "note" in self.header
         lines = []
         for index, row in enumerate(self.rows):
-            label = [Cell(cut(row.group.label.get(key, ""))) for key in self.keys] or [Cell(row.group.name)]
+            label = [Cell(cut(row.group.value(key))) for key in self.keys] or [Cell(row.group.name)]
             notes = [Cell("; ".join(row.notes))] * noted
             figures = [_figure(row.figures.get(name), index in best[name]) for name in self.figures]
             costs = [_cost(row.costs.get(name)) for name in self.costs]
@@ -194,7 +194,7 @@ def write_csv(path: Path, groups: list[Group]) -> None:
         header = [*keys, "seed", "step", "images_seen", "seconds", "generated", *names, "folder"]
         writer.writerow(map(_text, header))
         for group, run, evaluation in rows:
-            label = [group.label.get(key, "") for key in keys]
+            label = [group.value(key) for key in keys]
             cost = [evaluation[key] for key in ("step", "images_seen", "seconds")]
             generated = evaluation["protocol"].get("generated", "")
             figures = [evaluation["metrics"].get(name, "") for name in names]
