@@ -38,11 +38,16 @@ GAP = 0.035  # between names at the lines' ends, of the axis' height
 
 
 def read(folder: Path, methods: Sequence[str]) -> dict[str, list[list[dict[str, Any]]]]:
-    """The evaluations of every run in `folder`, by method; `methods` chooses and orders, all where it is empty."""
+    """The evaluations of every run in `folder`, by what it varied: "san", or "san r1" with an option that others lack.
+
+    methods: which of them, and in what order; all where it is empty.
+    """
     runs: dict[str, list[list[dict[str, Any]]]] = {}
     for path in sorted(folder.glob("*.json")):
         run = json.loads(path.read_text(encoding="utf-8"))
-        runs.setdefault(run["settings"]["model"], []).append(run["evaluations"])
+        varied = [value for key, value in run["settings"].items() if key not in ("data", "seed")]
+        name = " ".join(value for value in varied if value != "-")
+        runs.setdefault(name, []).append(run["evaluations"])
     missing = sorted(set(methods) - set(runs))
     if missing:
         raise SystemExit(f"{folder} has no runs of {', '.join(missing)}; it has: {', '.join(runs)}")

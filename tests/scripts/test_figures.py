@@ -80,13 +80,14 @@ def test_on_parallel_lines_the_minimax_gradient_vanishes_and_wgan_arrives(tmp_pa
     assert Image.open(tmp_path / "figure.png").size == (1560, 456)
 
 
-def published(folder: Path, model: str, seed: int, values: list[float]) -> None:
+def published(folder: Path, model: str, seed: int, values: list[float], penalty: str = "-") -> None:
     rows = [
         {"step": 10 * k, "cpu_seconds": 2.0 * k + seed, "metrics": {"fd_lenet": value}}
         for k, value in enumerate(values, 1)
     ]
-    run = {"settings": {"model": model, "seed": str(seed)}, "evaluations": rows}
-    (folder / f"{model}{seed}.json").write_text(json.dumps(run), encoding="utf-8")
+    settings = {"data": "mnist", "model": model, "penalty@model.penalties.r1": penalty, "seed": str(seed)}
+    run = {"settings": settings, "evaluations": rows}
+    (folder / f"{model}{penalty}{seed}.json").write_text(json.dumps(run), encoding="utf-8")
 
 
 def test_curves_are_means_and_ranges_over_seeds(tmp_path: Path) -> None:
@@ -94,11 +95,13 @@ def test_curves_are_means_and_ranges_over_seeds(tmp_path: Path) -> None:
     published(tmp_path, "gan", 0, [30, 20, 10])
     published(tmp_path, "gan", 1, [50, 40])
     published(tmp_path, "san", 0, [9, 8])
-    runs = module.read(tmp_path, ["san", "gan"])
-    assert list(runs) == ["san", "gan"]
+    published(tmp_path, "san", 0, [7, 6], penalty="r1")
+    assert list(module.read(tmp_path, [])) == ["gan", "san", "san r1"]
+    runs = module.read(tmp_path, ["san r1", "gan"])
+    assert list(runs) == ["san r1", "gan"]
     over = module.curve(runs["gan"], "fd_lenet", "cpu_seconds")
     assert over.tolist() == [[2.5, 40, 30, 50], [4.5, 30, 20, 40]]  # where both seeds have been evaluated
-    with pytest.raises(SystemExit, match=r"no runs of wgan; it has: gan, san"):
+    with pytest.raises(SystemExit, match=r"no runs of wgan; it has: gan, san, san r1"):
         module.read(tmp_path, ["wgan"])
 
 

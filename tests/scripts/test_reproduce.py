@@ -59,7 +59,7 @@ def test_a_table_has_the_methods_of_its_recipe(script: ModuleType) -> None:
     recipes = {
         "mnist": "mnist",
         "mnist_ten_epochs": "mnist",
-        "mnist_r1": "mnist",
+        "mnist_r1": "mnist_r1",
         "mnist_hundred_epochs": "mnist",
         "coverage": "points",
         "cifar10": "cifar10_small",
