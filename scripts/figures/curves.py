@@ -34,7 +34,7 @@ AXES = {
     "training_seconds": "seconds of training",
     "step": "updates",
 }
-GAP = 0.035  # between names at the lines' ends, of the axis' height
+GAP = 0.045  # between names at the lines' ends, of the axis' height
 
 
 def read(folder: Path, methods: Sequence[str]) -> dict[str, list[list[dict[str, Any]]]]:

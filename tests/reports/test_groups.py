@@ -44,7 +44,8 @@ def test_settings_tell_apart_what_options_do_not(tmp_path: Path) -> None:
 
 
 def test_the_experiment_that_named_the_settings_does_not_part_groups(tmp_path: Path) -> None:
-    one = make_run(tmp_path / "a", {"model": "gan", "experiment": "gan_mnist"}, {"seed": 0})
+    recipe = {"experiment": "mnist", "experiment/mnist": "gan"}
+    one = make_run(tmp_path / "a", {"model": "gan", **recipe}, {"seed": 0})
     other = make_run(tmp_path / "b", {"model": "gan"}, {"seed": 1})
     assert len(grouped([one, other])) == 1
 

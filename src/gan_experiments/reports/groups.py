@@ -65,7 +65,7 @@ def grouped(runs: Iterable[RunFolder]) -> list[Group]:
 
 def choices(run: RunFolder) -> dict[str, str]:
     """The options that a run was composed of, the model before its companions."""
-    options = {key: value for key, value in run.choices.items() if key not in SILENT}
+    options = {key: value for key, value in run.choices.items() if key.partition("/")[0] not in SILENT}
     return {"model": options["model"]} | options if "model" in options else options
 
 
