@@ -48,6 +48,8 @@ def read(folder: Path, methods: Sequence[str]) -> dict[str, list[list[dict[str, 
         varied = [value for key, value in run["settings"].items() if key not in ("data", "seed")]
         name = " ".join(value for value in varied if value != "-")
         runs.setdefault(name, []).append(run["evaluations"])
+    if not runs:
+        raise SystemExit(f"{folder} has no files of runs")
     missing = sorted(set(methods) - set(runs))
     if missing:
         raise SystemExit(f"{folder} has no runs of {', '.join(missing)}; it has: {', '.join(runs)}")
@@ -56,6 +58,10 @@ def read(folder: Path, methods: Sequence[str]) -> dict[str, list[list[dict[str, 
 
 def curve(runs: list[list[dict[str, Any]]], figure: str, over: str) -> np.ndarray:
     """Rows of x, mean, least and greatest value (n, 4), at the evaluations that every run has."""
+    if any(figure not in row["metrics"] or over not in row for run in runs for row in run):
+        raise SystemExit(
+            f"not every evaluation has {figure} and {over}; they have: {', '.join(runs[0][0]['metrics'])}"
+        )
     shared = min(map(len, runs))
     x = np.array([[row[over] for row in run[:shared]] for run in runs], dtype=float).mean(0)
     values = np.array([[row["metrics"][figure] for row in run[:shared]] for run in runs], dtype=float)

@@ -103,6 +103,10 @@ def test_curves_are_means_and_ranges_over_seeds(tmp_path: Path) -> None:
     assert over.tolist() == [[2.5, 40, 30, 50], [4.5, 30, 20, 40]]  # where both seeds have been evaluated
     with pytest.raises(SystemExit, match=r"no runs of wgan; it has: gan, san, san r1"):
         module.read(tmp_path, ["wgan"])
+    with pytest.raises(SystemExit, match=r"not every evaluation has fid and step; they have: fd_lenet"):
+        module.curve(runs["gan"], "fid", "step")
+    with pytest.raises(SystemExit, match=r"has no files of runs"):
+        module.read(tmp_path / "elsewhere", [])
 
 
 def test_curves_are_drawn(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
