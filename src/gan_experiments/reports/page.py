@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import math
-from collections import defaultdict
 from collections.abc import Collection, Sequence
 from datetime import datetime
 from pathlib import Path
@@ -13,22 +11,19 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
 
 from gan_experiments import __version__
-from gan_experiments.figures import direction, number
+from gan_experiments.figures import direction
 from gan_experiments.plain import plain
-from gan_experiments.reports import events, pictures
-from gan_experiments.reports.budget import Pool, pools
+from gan_experiments.reports import charts, events, pictures
+from gan_experiments.reports.budget import pools
 from gan_experiments.reports.differences import difference_cells
 from gan_experiments.reports.groups import Group
-from gan_experiments.reports.plots import COLOURS, Line, boxes, plot
-from gan_experiments.reports.rows import by_protocol, protocol_key
-from gan_experiments.reports.sensitivity import effects
+from gan_experiments.reports.plots import COLOURS, Line, plot
+from gan_experiments.reports.rows import protocol_key
 from gan_experiments.reports.table import Cell, Table
 from gan_experiments.reports.text import cut, flatten
 from gan_experiments.runs import RunFolder
 
 PICTURES = 5_000_000  # bytes of all pictures of a page, before they become text
-PLOTS = 9  # figures over training
-SETTINGS = 4  # box plots of a model
 LEGEND = (
     "± is the standard deviation over seeds, or for one seed the evaluation's standard error. Bold: the best, and what "
     "it does not beat by more than two standard errors, where the errors are known and the runs are finished. "
@@ -56,7 +51,7 @@ def page(
         finalize=lambda value: plain(value) if type(value) is str else value,
     )
     runs = [run for group in groups for run in group.runs]
-    colours = _colours(groups, final)
+    colours = charts.colours(groups, final)
     return environment.get_template("page.html").render(
         css=Markup((here / "page.css").read_text(encoding="utf-8")),
         js=Markup((here / "page.js").read_text(encoding="utf-8")),
@@ -114,17 +109,6 @@ def _about(folders: Sequence[Path], groups: list[Group], runs: list[RunFolder]) 
     ]
 
 
-def _colours(groups: list[Group], final: list[Table]) -> dict[int, int]:
-    """A colour for each of the best groups by the first table's first figure; keys are identities of groups."""
-    order = list(groups)
-    if len(groups) > COLOURS and final and (primary := final[0].primary):
-        means = {id(row.group): row.figures[primary].mean for row in final[0].rows if primary in row.figures}
-        worst = -math.inf * direction(primary)
-        known = {id(g): m if math.isfinite(m := means.get(id(g), worst)) else worst for g in groups}
-        order.sort(key=lambda group: -direction(primary) * known[id(group)])
-    return {id(group): colour for colour, group in enumerate(order[:COLOURS])}
-
-
 def _section(table: Table, best: list[Table], groups: list[Group], colours: dict[int, int]) -> dict[str, Any]:
     """A table's protocol, its tables, and its runs over training."""
     key = protocol_key({"protocol": table.protocol})
@@ -139,7 +123,7 @@ def _section(table: Table, best: list[Table], groups: list[Group], colours: dict
         for name, value in protocol
         if name.rpartition(".")[2] in ("extractor", "generated", "real", "split") and len(value) < 24
     ]
-    plots = _plots(table, key, groups, colours)
+    plots = charts.over_training(table, key, groups, colours)
     made = pools(table)
     return {
         "title": f"Figures: {table.name}" if table.name else "Figures",
@@ -149,8 +133,8 @@ def _section(table: Table, best: list[Table], groups: list[Group], colours: dict
         "plots": plots,
         "grey": max(0, len({id(row.group) for row in table.rows}) - COLOURS),
         "differences": [list(map(_breakable, line)) for line in difference_cells(table)],
-        "budget": _budget(table, made),
-        "settings": _settings(table, made),
+        "budget": charts.by_budget(table, made),
+        "settings": charts.by_settings(table, made),
     }
 
 
@@ -203,81 +187,6 @@ def _breakable(text: str) -> Markup:
     return Markup("/<wbr>".join(parts))
 
 
-def _plots(table: Table, key: str, groups: list[Group], colours: dict[int, int]) -> list[dict[str, Any]]:
-    plots = []
-    for name in [name for name in table.figures if direction(name)][:PLOTS]:
-        lines = [
-            line
-            for index, group in enumerate(groups)
-            if (line := _over_training(name, key, group, index, colours))
-        ]
-        if any(len(line.points) > 1 for line in lines) and (svg := plot(name, lines, "images seen")):
-            plots.append({"title": f"{name} {'↑' if direction(name) > 0 else '↓'}", "svg": svg})
-    return plots
-
-
-def _over_training(name: str, key: str, group: Group, index: int, colours: dict[int, int]) -> Line | None:
-    """The mean over a group's seeds and their range, at the budgets that most of them have reached."""
-    points: dict[int, list[float]] = defaultdict(list)
-    for run in group.runs:
-        for row in by_protocol(run).get(key, []):
-            value = row["metrics"].get(name, math.nan)
-            if math.isfinite(value):
-                points[row["images_seen"]].append(value)
-    most = max(map(len, points.values()), default=0)
-    seen = sorted(x for x, values in points.items() if len(values) == most)
-    if not seen:
-        return None
-    means = [(float(x), math.fsum(value / most for value in points[x])) for x in seen]
-    band = [(float(x), min(points[x]), max(points[x])) for x in seen] if most > 1 else []
-    return Line(_line_name(group), means, band, colours.get(id(group)), f"g{index}")
-
-
-def _line_name(group: Group) -> str:
-    """A group's name without the names of its settings: room is short beside a line."""
-    return " ".join(cut(value, 40) for value in group.label.values()) or group.name
-
-
-def _budget(table: Table, made: list[Pool]) -> dict[str, Any] | None:
-    if not made or table.primary is None:
-        return None
-    word = "least" if direction(table.primary) < 0 else "greatest"
-    lines = [
-        Line(
-            pool.name.partition("=")[2] or pool.name,
-            [(k, mean) for k, (mean, _) in enumerate(pool.curve, 1)],
-            [(k, mean - spread, mean + spread) for k, (mean, spread) in enumerate(pool.curve, 1)],
-            index if index < COLOURS else None,
-        )
-        for index, pool in enumerate(made)
-    ]
-    cost = sum(pool.seconds * len(pool.runs) for pool in made) / sum(len(pool.runs) for pool in made)
-    note = (
-        f"The {word} {plain(table.primary)} that so many runs of a model can be expected to reach, exactly, over all draws "
-        f"with replacement from the runs made; the band is one standard deviation. A run took {number(cost)} seconds on average."
-    )
-    svg = plot(table.primary, lines, "runs")
-    return {"title": f"Expected {word} {plain(table.primary)}", "svg": svg, "note": note} if svg else None
-
-
-def _settings(table: Table, made: list[Pool]) -> list[dict[str, Any]]:
-    """Box plots of the first figure: over all runs of each pool, and by the settings on which it hangs most."""
-    name, figures = plain(table.primary or ""), []
-    over = {pool.name.partition("=")[2] or pool.name: [value for _, value in pool.runs] for pool in made}
-    effective = [(pool, effects(pool, direction(table.primary or ""))) for pool in made]
-    if any(ranked for _, ranked in effective) and (svg := boxes(name, over)):
-        figures.append({"title": f"{name} over all settings", "svg": svg, "note": ""})
-    for pool, ranked in effective:
-        for effect in ranked[:SETTINGS]:
-            title = f"{pool.name}: {name} by {plain(effect.setting)}"
-            note = (
-                f"{effect.share:.0%} of the ranks' variance, {effect.chance:.0%} by chance, p {effect.p:.2g}"
-            )
-            if svg := boxes(title, effect.groups):
-                figures.append({"title": title, "svg": svg, "note": note})
-    return figures
-
-
 def _card(group: Group, index: int, colours: dict[int, int], budget: int) -> dict[str, Any]:
     run = next((run for run in group.runs if run.samples()), group.runs[0])
     losses = {tag: points for tag, points in events.scalars(run, "loss/").items() if tag.count("/") == 1}
@@ -292,7 +201,7 @@ def _card(group: Group, index: int, colours: dict[int, int], budget: int) -> dic
     )
     return {
         "key": f"g{index}",
-        "name": _line_name(group) if len(group.label) == 1 else group.name,
+        "name": charts.line_name(group) if len(group.label) == 1 else group.name,
         "colour": colours.get(id(group)),
         "film": strip,
         "steps": ", ".join(f"{step:,}" for step in strip.steps) if strip else "",
