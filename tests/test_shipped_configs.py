@@ -108,7 +108,18 @@ def test_every_mnist_recipe_trains(model: str, gan_train: Any) -> None:
 
 
 @pytest.mark.parametrize(
-    "experiment", ["mnist_r1", "cifar10", "cifar10_small", "stl10", "celeba", "points", "modes", "gngan_talk"]
+    "experiment",
+    [
+        "mnist_r1",
+        "cifar10",
+        "cifar10_small",
+        "cifar10_r1",
+        "stl10",
+        "celeba",
+        "points",
+        "modes",
+        "gngan_talk",
+    ],
 )
 def test_every_other_recipe_composes(experiment: str) -> None:
     for model in ["gan", *options(f"experiment/{experiment}")]:
