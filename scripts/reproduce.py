@@ -97,7 +97,7 @@ def contact_sheet(ordered: Sequence[Table]) -> Image.Image:
     strips: dict[str, dict[str, list[Image.Image]]] = {}
     for group in (row.group for table in ordered for row in table.rows):
         label = {"model": group.choices.get("model", ""), **group.label}
-        name = " ".join(value for key, value in label.items() if key != "data")
+        name = " ".join(value for key, value in label.items() if key != "data" and value != "-")
         strips.setdefault(name, {})[group.choices.get("data", "")] = strip(group.runs[0])
     rows = {name: [one for images in of_data.values() for one in images] for name, of_data in strips.items()}
     width, height = (
