@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+from tensorboard.summary.writer import event_file_writer
 
 from gan_experiments.training.loggers import TensorBoard, flatten
 from gan_experiments.training.recorder import Recorder, jsonable, write_json
@@ -37,7 +38,11 @@ def recorded(folder: Path, start: int, last: int) -> None:
 
 
 @pytest.mark.parametrize("start", [0, 1, 3])
-def test_an_attempt_that_begins_again_leaves_one_line_a_step(start: int, tmp_path: Path) -> None:
+def test_an_attempt_that_begins_again_leaves_one_line_a_step(
+    start: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # TensorBoard reads the files of one process and second in the order of their numbers as text, 100 before 99
+    monkeypatch.setattr(event_file_writer, "_global_uid", event_file_writer.AtomicCounter(0))
     recorded(tmp_path, 0, 3)
     with (tmp_path / "metrics.jsonl").open("a") as file:
         file.write('{"step": 4, "met')  # killed while it wrote
