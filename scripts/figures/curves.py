@@ -18,6 +18,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import EngFormatter, LogFormatter
 
+from gan_experiments.figures import direction
+
 COLOURS = (
     "#0072b2",
     "#d55e00",
@@ -69,28 +71,31 @@ def curve(runs: list[list[dict[str, Any]]], figure: str, over: str) -> np.ndarra
 
 
 def draw(axes: Axes, curves: dict[str, np.ndarray], figure: str, over: str) -> None:
-    axes.set(xlabel=AXES[over], title=figure, yscale="log")
+    axes.set(xlabel=AXES[over], title=figure)
     for (name, points), colour in zip(curves.items(), COLOURS, strict=False):
         axes.plot(points[:, 0], points[:, 1], color=colour, marker=".", label=name)
         axes.fill_between(points[:, 0], points[:, 2], points[:, 3], color=colour, alpha=0.15, linewidth=0)
     axes.spines[["top", "right"]].set_visible(False)
     axes.grid(axis="y", alpha=0.3)
     axes.xaxis.set_major_formatter(EngFormatter(sep=""))
+    if direction(figure) < 0:  # distances fall by factors
+        axes.set_yscale("log")
+        axes.yaxis.set_minor_formatter(
+            LogFormatter(minor_thresholds=(2, 0.4))
+        )  # numbers where decades are few
     axes.yaxis.set_major_formatter("{x:g}")
-    axes.yaxis.set_minor_formatter(LogFormatter(minor_thresholds=(2, 0.4)))  # numbers where decades are few
     axes.set_xlim(left=0)
     name_lines(axes, curves)
 
 
 def name_lines(axes: Axes, curves: dict[str, np.ndarray]) -> None:
     """Each line's name at its end, moved up where it would cover the one below."""
-    low, high = np.log(axes.get_ylim())
+    to_axes = axes.transData - axes.transAxes
     right = max(points[-1, 0] for points in curves.values())
     place = -1.0
     ends = sorted(zip(curves.items(), COLOURS, strict=False), key=lambda item: item[0][1][-1, 1])
     for (name, points), colour in ends:
-        height = (np.log(points[-1, 1]) - low) / (high - low)
-        place = max(height, place + GAP)
+        place = max(to_axes.transform((right, points[-1, 1]))[1], place + GAP)
         axes.annotate(
             f" {name}",
             (right, place),
