@@ -66,6 +66,15 @@ def test_every_layer_of_both_networks_is_spectrally_normalised() -> None:
         assert all(is_parametrized(layer, "weight") for layer in layers)
 
 
+def test_the_scale_of_spectral_norm_is_the_discriminators() -> None:
+    def layers(of: nn.Module) -> list[float]:
+        return [m.parametrizations.weight[0].scale for m in of.modules() if is_parametrized(m, "weight")]  # type: ignore[union-attr, index]
+
+    network, shape = BigGAN(4, Norm.batch, spectral_scale=3.0), ImageShape(3, 16)
+    assert set(layers(network.trunk(shape, Norm.spectral))) == {3.0}
+    assert set(layers(network.conditional_generator(5, CLASSES, shape))) == {1.0}
+
+
 def test_without_spectral_norm_the_discriminator_has_none() -> None:
     trunk = BigGAN(4, Norm.batch).trunk(ImageShape(3, 16), Norm.none)
     assert not any(is_parametrized(m) for m in trunk.modules())

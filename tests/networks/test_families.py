@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from dataclasses import replace
 from functools import partial
 from itertools import pairwise
 
@@ -39,8 +40,10 @@ def norms(family: str) -> list[Norm]:
 COMBINATIONS = [pytest.param(f, n, id=f"{f}-{n.name}") for f in FAMILIES for n in norms(f)]
 
 
-def discriminator(family: str, shape: ImageShape, norm: Norm, width: int = 4) -> Discriminator:
-    network = make(family, width)
+def discriminator(
+    family: str, shape: ImageShape, norm: Norm, width: int = 4, spectral_scale: float = 1.0
+) -> Discriminator:
+    network = replace(make(family, width), spectral_scale=spectral_scale)
     trunk = network.trunk(shape, norm)
     return Discriminator(trunk, LinearHead(trunk.features, network.linear(norm)))
 
@@ -88,6 +91,8 @@ def test_a_size_that_does_not_fit_is_refused_by_name(family: str, size: int) -> 
 def test_bad_settings_are_refused() -> None:
     with pytest.raises(UserError, match=r"network\.width must be at least 1, not 0"):
         make("dcgan", width=0)
+    with pytest.raises(UserError, match=r"network\.spectral_scale must be above 0, not 0"):
+        DCGAN(4, Norm.batch, slope=0.2, spectral_scale=0.0)
     with pytest.raises(UserError, match="network=mlp has no feature maps for instance norm"):
         make("mlp").trunk(ImageShape(1, 28), Norm.instance)
 
@@ -108,11 +113,12 @@ def test_no_normalisation_next_to_the_image(family: str, norm: Norm, size: int) 
                 assert layer.bias is None
 
 
+@pytest.mark.parametrize("scale", [1.0, 3.0])
 @pytest.mark.parametrize("family", FAMILIES)
-def test_spectral_norm_reaches_every_layer(family: str) -> None:
+def test_spectral_norm_and_its_scale_reach_every_layer(family: str, scale: float) -> None:
     torch.manual_seed(0)
     shape = ImageShape(3, 32)
-    critic = discriminator(family, shape, Norm.spectral)
+    critic = discriminator(family, shape, Norm.spectral, spectral_scale=scale)
     layers = [layer for layer in critic.modules() if isinstance(layer, LEARNING)]
     assert all(is_parametrized(layer, "weight") for layer in layers)
     with torch.no_grad():
@@ -121,7 +127,7 @@ def test_spectral_norm_reaches_every_layer(family: str) -> None:
     critic.eval()
     for layer in layers:
         sigma = torch.linalg.matrix_norm(layer.weight.flatten(1), 2)
-        assert sigma.item() == pytest.approx(1, abs=2e-3)
+        assert sigma.item() == pytest.approx(scale, rel=2e-3)
         assert layer.bias is not None
     assert not any(is_parametrized(layer) for layer in make(family).trunk(shape, Norm.none).modules())
 

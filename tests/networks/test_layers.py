@@ -32,6 +32,14 @@ def test_spectral_norm_finds_the_largest_singular_value() -> None:
     torch.testing.assert_close(layer.weight, torch.diag(torch.tensor([1.0, 1 / 3, 1 / 6])))
 
 
+def test_spectral_norm_times_a_scale() -> None:
+    torch.manual_seed(0)
+    layer = spectrally_normalized(nn.Linear(4, 3, bias=False), 2.5)
+    for _ in range(100):
+        layer(torch.zeros(1, 4))
+    assert torch.linalg.matrix_norm(layer.weight, 2).item() == pytest.approx(2.5, rel=1e-4)
+
+
 def test_spectral_norm_iterates_in_training_and_rests_in_evaluation() -> None:
     torch.manual_seed(0)
     layer = spectrally_normalized(nn.Conv2d(3, 8, 3))

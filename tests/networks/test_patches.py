@@ -89,6 +89,18 @@ def test_no_norm_next_to_the_image(norm: Norm) -> None:
     assert all(spectral) if norm is Norm.spectral else not any(spectral)
 
 
+def test_the_scale_of_spectral_norm_reaches_every_layer() -> None:
+    network = CycleGAN(2, Norm.instance, 2, blocks=None, spectral_scale=3.0)
+    critic = network.patches(ImageShape(3, 32), Norm.spectral)
+    with torch.no_grad():
+        for _ in range(100):
+            critic(torch.zeros(1, 3, 32, 32))
+    norms = [
+        torch.linalg.matrix_norm(m.weight.flatten(1), 2) for m in critic.modules() if isinstance(m, nn.Conv2d)
+    ]
+    torch.testing.assert_close(torch.stack(norms), torch.full((len(norms),), 3.0), rtol=5e-3, atol=0)
+
+
 def test_what_does_not_fit_is_refused_with_what_would() -> None:
     with pytest.raises(UserError, match=r"discriminator_layers must be 0 to 5 .* not 6"):
         CycleGAN(2, Norm.instance, 6, blocks=None)

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from gan_experiments.errors import UserError
-from gan_experiments.networks.base import Generator
+from gan_experiments.networks.base import Generator, normalized
 from gan_experiments.networks.discriminator import Trunk
 from gan_experiments.networks.layers import BatchNorm, Norm, normal_init, spectrally_normalized
 from gan_experiments.networks.resampling import UpConv2d
@@ -105,4 +105,4 @@ class BigGAN(ResNet):
 
     def trunk(self, shape: ImageShape, norm: Norm) -> Trunk:
         trunk = super().trunk(shape, norm if norm is not Norm.spectral else Norm.none).apply(normal_init)
-        return spectrally_normalized(trunk) if norm is Norm.spectral else trunk
+        return normalized(trunk, norm, self.spectral_scale)

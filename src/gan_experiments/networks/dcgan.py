@@ -62,7 +62,7 @@ class DCGAN(Network):
             convolution = nn.Conv2d(before, after, kernel(size), 2, 1, bias=here.keeps_bias)
             layers += [convolution, normalization(here, after), nn.LeakyReLU(self.slope)]
         body = nn.Sequential(*layers, nn.Flatten()).apply(self.init(norm))
-        return Trunk(normalized(body, norm), channels[-1] * sizes[-1] ** 2)
+        return Trunk(normalized(body, norm, self.spectral_scale), channels[-1] * sizes[-1] ** 2)
 
     def init(self, norm: Norm) -> Init:
         """How the weights of a network normalised by `norm` begin."""

@@ -95,17 +95,18 @@ class BatchNorm(nn.BatchNorm2d):
         self.running_var.lerp_(unbiased.to(self.running_var.dtype), self.momentum)
 
 
-class _FullPrecision(nn.Module):
-    """A parametrisation computed without autocast, which would round the power iteration to 16 bits."""
+class _SpectrallyNormalized(nn.Module):
+    """`scale` times what `inner` makes of a weight, without autocast, which would round the power iteration to 16 bits."""
 
-    def __init__(self, inner: nn.Module) -> None:
+    def __init__(self, inner: nn.Module, scale: float) -> None:
         super().__init__()
         self.inner = inner
+        self.scale = scale
 
     def forward(self, weight: Tensor) -> Tensor:
         with full_precision(weight):
             normalised: Tensor = self.inner(weight)
-            return normalised
+            return normalised if self.scale == 1 else self.scale * normalised
 
 
 class LinearLayer(Protocol):
@@ -114,21 +115,22 @@ class LinearLayer(Protocol):
     def __call__(self, inputs: int, outputs: int, /, *, bias: bool = True) -> nn.Module: ...
 
 
-def spectral_linear(inputs: int, outputs: int, /, *, bias: bool = True) -> nn.Module:
-    """A linear layer whose weight is divided by its spectral norm."""
-    return spectrally_normalized(nn.Linear(inputs, outputs, bias))
+def spectral_linear(inputs: int, outputs: int, /, *, bias: bool = True, scale: float = 1.0) -> nn.Module:
+    """A linear layer whose weight is divided by its spectral norm, times `scale`."""
+    return spectrally_normalized(nn.Linear(inputs, outputs, bias), scale)
 
 
-def spectrally_normalized(network: Module) -> Module:
-    """`network` with the weight of every linear and convolution layer divided by its spectral norm.
+def spectrally_normalized(network: Module, scale: float = 1.0) -> Module:
+    """`network` with the weight of every linear and convolution layer divided by its spectral norm, times `scale`.
 
-    Miyato et al. 2018: the (out, in x kh x kw) matrix, one power iteration per forward pass in training mode.
+    Miyato et al. 2018: the (out, in x kh x kw) matrix, one power iteration per forward pass in training mode. The
+    scale is that of Lin et al. 2021, section 5.
     """
     for layer in list(network.modules()):
         if isinstance(layer, (nn.Linear, nn.Conv2d, nn.ConvTranspose2d)):
             spectral_norm(layer, n_power_iterations=1, eps=1e-12)
             weight: nn.ModuleList = layer.parametrizations["weight"]  # type: ignore[index, assignment]
-            weight[0] = _FullPrecision(weight[0])
+            weight[0] = _SpectrallyNormalized(weight[0], scale)
     return network
 
 

@@ -37,7 +37,8 @@ class MLP(Network):
             self._hidden(before, after, norm if index else Norm.none)
             for index, (before, after) in enumerate(pairwise(sizes))
         ]
-        return Trunk(normalized(nn.Sequential(nn.Flatten(), *layers), norm), self.width)
+        body = nn.Sequential(nn.Flatten(), *layers)
+        return Trunk(normalized(body, norm, self.spectral_scale), self.width)
 
     def _hidden(self, before: int, after: int, norm: Norm) -> nn.Module:
         if norm is Norm.instance:

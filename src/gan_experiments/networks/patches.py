@@ -31,7 +31,9 @@ class PatchDiscriminator(nn.Module):
     0 has 1x1 kernels throughout. No normalisation next to the image.
     """
 
-    def __init__(self, channels: int, width: int, layers: int, norm: Norm, affine: bool) -> None:
+    def __init__(
+        self, channels: int, width: int, layers: int, norm: Norm, affine: bool, spectral_scale: float = 1.0
+    ) -> None:
         super().__init__()
         widths = [width * min(2**index, 8) for index in range(max(layers, 1) + 1)]
         body: list[nn.Module] = []
@@ -44,9 +46,9 @@ class PatchDiscriminator(nn.Module):
                 nn.LeakyReLU(SLOPE),
             ]
             before = after
-        self.body = normalized(nn.Sequential(*body).apply(normal_init), norm)
+        self.body = normalized(nn.Sequential(*body).apply(normal_init), norm, spectral_scale)
         last = self._convolution(before, 1, layers, stride=1, norm=Norm.none)
-        self.last = normalized(last.apply(normal_init), norm)
+        self.last = normalized(last.apply(normal_init), norm, spectral_scale)
 
     @staticmethod
     def _convolution(before: int, after: int, layers: int, stride: int, norm: Norm) -> nn.Conv2d:
@@ -88,7 +90,9 @@ class TranslationNetwork(Network):
                 f"network.discriminator_layers={self.discriminator_layers} needs images of at least {smallest} pixels, "
                 f"and these have {shape.size}: choose fewer layers"
             )
-        return PatchDiscriminator(shape.channels, self.width, self.discriminator_layers, norm, self.affine)
+        return PatchDiscriminator(
+            shape.channels, self.width, self.discriminator_layers, norm, self.affine, self.spectral_scale
+        )
 
     def check_sizes(self, source: ImageShape, target: ImageShape, smallest: int) -> None:
         """Raise UserError for shapes that the family's translators do not take."""

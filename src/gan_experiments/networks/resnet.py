@@ -120,4 +120,4 @@ class ResNet(Network):
             for index, (before, after) in enumerate(pairwise([shape.channels, *channels]))
         ]
         body = nn.Sequential(*blocks, nn.ReLU(), SumPool())
-        return Trunk(normalized(body, norm), channels[-1])
+        return Trunk(normalized(body, norm, self.spectral_scale), channels[-1])

@@ -39,7 +39,7 @@ class SNDCGAN(Network):
             layers += self._layer(before, before, 4, norm)
             layers += self._layer(before, after, 3, norm)
         body = nn.Sequential(*layers, nn.Flatten()).apply(normal_init)
-        return Trunk(normalized(body, norm), channels[-1] * start**2)
+        return Trunk(normalized(body, norm, self.spectral_scale), channels[-1] * start**2)
 
     def _layer(self, before: int, after: int, kernel: int, norm: Norm) -> list[nn.Module]:
         stride = 2 if kernel == 4 else 1
