@@ -59,3 +59,12 @@ def test_how_updates_are_launched_does_not_part_groups(tmp_path: Path) -> None:
     assert len(grouped(runs)) == 1
     runs.append(make_run(tmp_path / "3", {"model": "gan"}, {"seed": 3, "gpu": {"precision": "bf16"}}))
     assert len(grouped(runs)) == 2
+
+
+def test_a_run_made_before_a_setting_was_added_belongs_to_those_with_its_old_value(tmp_path: Path) -> None:
+    networks = [{"width": 4}, {"width": 4, "spectral_scale": 1.0}, {"width": 4, "spectral_scale": 4.0}]
+    runs = [
+        make_run(tmp_path / str(seed), {"model": "san"}, {"seed": seed, "network": network})
+        for seed, network in enumerate(networks)
+    ]
+    assert [len(group.runs) for group in grouped(runs)] == [2, 1]

@@ -21,6 +21,7 @@ SILENT = (
 MAX_SETTINGS = 2000
 LAUNCHING = ("gpu.graphs", "gpu.checkpointing")  # the results are those without them
 NO_SETTING = ("seed", "resume", "sweep", *LAUNCHING)
+SINCE = {"network.spectral_scale": "1.0"}  # settings that runs of earlier versions lack, and what these did
 
 
 @dataclass
@@ -71,6 +72,8 @@ def choices(run: RunFolder) -> dict[str, str]:
 
 def settings(run: RunFolder) -> dict[str, str]:
     flat = flatten(run.config)
+    groups = {key.partition(".")[0] for key in flat}
+    flat |= {key: value for key, value in SINCE.items() if key not in flat and key.partition(".")[0] in groups}
     return {key: flat[key] for key in list(flat)[:MAX_SETTINGS] if key not in NO_SETTING}
 
 
