@@ -73,7 +73,7 @@ def choices(run: RunFolder) -> dict[str, str]:
 def settings(run: RunFolder) -> dict[str, str]:
     flat = flatten(run.config)
     groups = {key.partition(".")[0] for key in flat}
-    flat |= {key: value for key, value in SINCE.items() if key not in flat and key.partition(".")[0] in groups}
+    flat = {key: value for key, value in SINCE.items() if key.partition(".")[0] in groups} | flat
     return {key: flat[key] for key in list(flat)[:MAX_SETTINGS] if key not in NO_SETTING}
 
 
