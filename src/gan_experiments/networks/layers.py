@@ -124,7 +124,7 @@ def spectrally_normalized(network: Module, scale: float = 1.0) -> Module:
     """`network` with the weight of every linear and convolution layer divided by its spectral norm, times `scale`.
 
     Miyato et al. 2018: the (out, in x kh x kw) matrix, one power iteration per forward pass in training mode. The
-    scale is that of Lin et al. 2021, section 5.
+    scale is that of Lin et al. 2021.
     """
     for layer in list(network.modules()):
         if isinstance(layer, (nn.Linear, nn.Conv2d, nn.ConvTranspose2d)):
