@@ -92,6 +92,8 @@ def _compose_and_run(
         name = flags.config_name or job.catalogue.name
         checking = checks.Checking(hydra, name, job.catalogue, check)
         if arguments.looks:
+            if flags.cfg:
+                arguments.overrides = checking.as_begun(arguments.overrides)
             launching.look(hydra, name, arguments)
         elif flags.multirun:
             plan = checking.sweep(arguments.overrides)

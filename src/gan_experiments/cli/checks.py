@@ -24,6 +24,7 @@ from gan_experiments.cli.arguments import expanded
 from gan_experiments.cli.catalogue import RECIPES, Catalogue, override_key, own_recipe
 from gan_experiments.cli.composing import check_numbers
 from gan_experiments.cli.messages import component_to_add, unknown_setting
+from gan_experiments.cli.recorded import Recorded, recorded
 from gan_experiments.cli.sweeps import Sweep
 from gan_experiments.config import Config
 from gan_experiments.errors import UserError
@@ -78,12 +79,31 @@ class Checking:
             raise UserError(f"sweep={config.sweep} names a sweep: add -m")
         self.built(config)
         checkpoint, run, message = resume.located(config)
+        if run is not None and (begun := self._begun(config, run)):
+            begun.put(config)
+            self.built(config)
+            message = "\n".join([message or "", *begun.told()])
         _resume(config, checkpoint)
         named = any(override_key(one) == "hydra.run.dir" for one in overrides)
         folder = run or _run_folder(config)
         if run is None and named:
             resume.check_unused(folder)
         return SinglePlan(self.name, config, folder, run is None and not named, message)
+
+    def as_begun(self, overrides: list[str]) -> list[str]:
+        """The overrides that show the settings of a run which `resume=` names as those with which it goes on."""
+        config = self.hydra.compose_config(self.name, overrides, RunMode.RUN)
+        run = None if config.get("resume") in (None, resume.AUTO) else resume.run_of(Path(config.resume))
+        return [*overrides, *([] if run is None else self._begun(config, run).overrides())]
+
+    def _begun(self, config: DictConfig, run: Path) -> Recorded:
+        """The settings with which a run that is resumed began, where today's recipes would change them."""
+        if config.resume == resume.AUTO:  # the run's overrides are those given
+            return recorded(run, config, config, set())
+        old = list(resume.replayed(run, [], self.catalogue))
+        today = self.hydra.compose_config(self.name, expanded(old, self.catalogue), RunMode.RUN)
+        given, known = config.hydra.overrides.task, today.hydra.overrides.task
+        return recorded(run, today, config, {override_key(one) for one in given if one not in known})
 
     def sweep(self, overrides: list[str]) -> SweepPlan:
         """All jobs of a grid, or the base of a search; raises what is wrong with any of them."""

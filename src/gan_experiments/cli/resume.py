@@ -26,6 +26,7 @@ from gan_experiments.runs import RunFolder, relative
 AUTO = "auto"
 LAST = Path("checkpoints/last.pt")
 OVERRIDES = Path(".hydra/overrides.yaml")
+HYDRA = OVERRIDES.with_name("hydra.yaml")
 # settings that may name a place beside the old folder
 PLACES = ("data.path", "paths.data", "metrics.weights", "init.checkpoint")
 LARGEST = 100_000  # bytes of a settings file
@@ -48,7 +49,11 @@ def continued(given: list[str], flags: argparse.Namespace, catalogue: Catalogue)
         return [*new, f"resume={AUTO}"]
     checkpoint = _checkpoint(Path(values[-1]).expanduser())
     run = run_of(checkpoint)
-    old = _replayed(run, new, flags.config_dir, catalogue) if run else []
+    old = []
+    if run is not None:
+        check_enclosed(run)
+        _check_config_dir(run, flags.config_dir)
+        old = list(replayed(run, new, catalogue))
     return [*old, *new, f"resume={quoted(checkpoint)}"]
 
 
@@ -96,7 +101,7 @@ def overrides(run: Path) -> list[str]:
 
     Raises UserError where they cannot be read.
     """
-    lines = _read(run / OVERRIDES)
+    lines = read_plain(run / OVERRIDES)
     if not isinstance(lines, list) or not all(isinstance(line, str) for line in lines):
         raise UserError(f"{run / OVERRIDES} is no list of settings")
     return [line for line in lines if override_key(line) not in ("resume", "sweep")]
@@ -108,15 +113,12 @@ def run_of(checkpoint: Path) -> Path | None:
     return folder if (folder / OVERRIDES).exists() else None
 
 
-def _replayed(run: Path, new: list[str], config_dir: str | None, catalogue: Catalogue) -> Iterator[str]:
-    """The overrides of a run that is resumed where none in `new` replaces them: nothing but settings of a run."""
-    check_enclosed(run)
-    hydra = _read(run / ".hydra" / "hydra.yaml")
-    recorded = _config_dir(hydra)
-    if recorded is not None and config_dir is None:
-        raise UserError(
-            f"{run} was started with the config folder {recorded!r}; if you trust it, say so again: -cd FOLDER"
-        )
+def replayed(run: Path, new: list[str], catalogue: Catalogue) -> Iterator[str]:
+    """The overrides of a run that is resumed where none in `new` replaces them: nothing but settings of a run.
+
+    Raises UserError for those that are not.
+    """
+    hydra = read_plain(run / HYDRA)
     replaced = {override_key(override) for override in new}
     for line in overrides(run):
         if override_key(line) in replaced or override_key(line) == "hparams_search" or own_recipe(line):
@@ -131,13 +133,19 @@ def _replayed(run: Path, new: list[str], config_dir: str | None, catalogue: Cata
             yield _anchored(line, override, hydra)
 
 
+def _check_config_dir(run: Path, config_dir: str | None) -> None:
+    recorded = _config_dir(read_plain(run / HYDRA))
+    if recorded is not None and config_dir is None:
+        raise UserError(
+            f"{run} was started with the config folder {recorded!r}; if you trust it, say so again: -cd FOLDER"
+        )
+
+
 def _known(override: Override, catalogue: Catalogue) -> bool:
     """Whether an override sets something in the schema, or chooses an option that the config folders have."""
     key, package = override.key_or_group, override.package
     roots = {"seed", "train", "paths", "init", *catalogue.defaults}
-    if override.is_sweep_override() or re.search(
-        r"\$\{[^}]*:", override.input_line or ""
-    ):  # a resolver runs code
+    if override.is_sweep_override() or runs_code(override.input_line or ""):
         return False
     if package is not None and package.partition(".")[0] not in roots:
         return False
@@ -146,6 +154,11 @@ def _known(override: Override, catalogue: Catalogue) -> bool:
         options = catalogue.groups.get(key, {})
         return override.is_delete() or (isinstance(chosen, str) and chosen in options)
     return key.partition(".")[0] in roots and package is None
+
+
+def runs_code(text: str) -> bool:
+    """Whether a setting calls a resolver: `${oc.env:HOME}`; `${train.steps}` does not."""
+    return re.search(r"\$\{[^}]*:", text) is not None
 
 
 def _anchored(line: str, override: Override, hydra: Any) -> str:
@@ -157,7 +170,7 @@ def _anchored(line: str, override: Override, hydra: Any) -> str:
     return f"{line.partition('=')[0]}={quoted(Path(start) / Path(value).expanduser())}"
 
 
-def _read(path: Path) -> Any:
+def read_plain(path: Path) -> Any:
     """A small YAML file of plain values; None where there is none. Raises UserError for what is not that."""
     if not path.exists():
         return None
