@@ -137,7 +137,34 @@ def test_edited_yaml_is_run_again_and_loses_nothing(
     assert [row["status"] for row in rows(tmp_path)] == ["finished"]
     earlier = tmp_path / "outputs" / "sweeps" / "first" / ".replaced" / "experiment=recipe,seed=0"
     assert (earlier / "checkpoints" / "last.pt").exists()
+    assert "settings have changed (model.latent_dim), so this job starts again" in result.out
     assert str(earlier.name) in result.out
+
+
+def test_a_setting_that_did_not_exist_is_no_reason_to_run_again(
+    gan_train: Command, trainer: Any, tmp_path: Path
+) -> None:
+    gan_train("-m", "seed=0", "sweep=first")
+    record = trainer.folder / ".hydra" / "job.json"
+    content = json.loads(record.read_text())
+    assert content["config"]["network"].pop("spectral_scale") == 1.0
+    content["config"].pop("init")
+    record.write_text(json.dumps(content))
+    gan_train("-m", "seed=0", "sweep=first")
+    assert len(trainer.calls) == 1
+    gan_train("-m", "seed=0", "sweep=first", "network.spectral_scale=2")
+    assert len(trainer.calls) == 2
+
+
+def test_another_option_of_a_recipe_is_run_again(gan_train: Command, trainer: Any, write: Write) -> None:
+    recipe = "# @package _global_\ndefaults:\n  - override /loss: {}\n"
+    write("mine/experiment/recipe.yaml", recipe.format("hinge"))
+    command = "-m", "-cd", "mine", "experiment=recipe", "model=gan", "seed=0", "sweep=first"
+    gan_train(*command)
+    write("mine/experiment/recipe.yaml", recipe.format("wasserstein"))
+    result = gan_train(*command)
+    assert [type(config.loss).__name__ for config, _, _ in trainer.calls] == ["Hinge", "Wasserstein"]
+    assert "settings have changed (loss), so this job starts again" in result.out
 
 
 def test_ctrl_c_stops_the_sweep_and_still_tells(gan_train: Command, trainer: Any, tmp_path: Path) -> None:

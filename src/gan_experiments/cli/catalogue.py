@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -30,6 +30,18 @@ def group_of(override: str) -> str:
 
 RECIPES = ("experiment", "hparams_search")
 """The groups whose options may have files of their own for single models: `experiment/mnist/gan.yaml`."""
+
+
+FOLLOW = (
+    "hydra",
+    "schema/",
+    *(f"{group}/" for group in RECIPES),
+)  # groups that follow from others, or Hydra's
+
+
+def options(choices: Mapping[str, str | None]) -> dict[str, str]:
+    """The option of every group that was chosen from, which a config does not say: `loss: hinge` is `{}` there."""
+    return {group: option for group, option in choices.items() if option and not group.startswith(FOLLOW)}
 
 
 def own_recipe(override: str) -> bool:

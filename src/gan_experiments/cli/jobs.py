@@ -14,7 +14,7 @@ import re
 import signal
 import time
 import traceback
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from logging.handlers import MemoryHandler
 from pathlib import Path
@@ -29,8 +29,9 @@ from omegaconf import DictConfig, OmegaConf, read_write
 from omegaconf.errors import OmegaConfBaseException
 
 from gan_experiments.cli import gpus, messages, names, resume
-from gan_experiments.cli.catalogue import RECIPES, Catalogue
+from gan_experiments.cli.catalogue import Catalogue, options
 from gan_experiments.cli.exit_codes import TERMINATED, say_error
+from gan_experiments.cli.recorded import changed
 from gan_experiments.errors import Interrupted, RunError, UserError, too_large
 from gan_experiments.locking import NAME as LOCK
 from gan_experiments.locking import refuse_if_locked
@@ -43,11 +44,6 @@ log = logging.getLogger("gan_experiments")
 Begin = Callable[[], None]  # called once, when nothing can be refused any more
 Task = Callable[[DictConfig, Begin], "float | None"]
 
-FOLLOW = (
-    "hydra",
-    "schema/",
-    *(f"{group}/" for group in RECIPES),
-)  # groups that follow from others, or Hydra's
 MISTAKES = (HydraException, OmegaConfBaseException)  # a UserError is a HydraException
 
 
@@ -75,12 +71,12 @@ class Job:
             if runs_beside_others(hydra):
                 gpus.take(cfg.gpu.devices)
             before = RunFolder(folder).record
-            same = before.get("config") == record["config"]
-            if same and before.get("status") == "finished":
+            others = changed(before, record, cfg) if before else ["all"]
+            if not others and before.get("status") == "finished":
                 log.info("finished before: %s", folder.name)
                 value: float | None = before.get("value")
                 return value
-            _prepare(folder, cfg, same)
+            _prepare(folder, cfg, others)
         begin = functools.partial(write_settings, folder, settings_files(cfg, hydra), record)
         with job_named(hydra, folder.name), _log_held_back(lambda: has_begun(folder, record)):
             self._run(cfg, hydra, folder, record, begin)
@@ -148,11 +144,6 @@ class Job:
             traceback.print_exception(error)
         say_error(self.catalogue.program, short + where)
         return {"error": short, "exit_code": self.exit_code}
-
-
-def options(choices: Mapping[str, str | None]) -> dict[str, str]:
-    """The option of every group that was chosen from, which a config does not say: `loss: hinge` is `{}` there."""
-    return {group: option for group, option in choices.items() if option and not group.startswith(FOLLOW)}
 
 
 def settings_files(cfg: DictConfig, hydra: HydraConf) -> dict[str, str]:
@@ -245,10 +236,10 @@ def write_record(folder: Path, record: dict[str, Any]) -> None:
         file.write_text(json.dumps(record, indent=1), encoding="utf-8")
 
 
-def _prepare(folder: Path, cfg: DictConfig, same: bool) -> None:
-    """A sweep's folder may hold an earlier attempt: go on with it, or put it aside if its settings differ."""
+def _prepare(folder: Path, cfg: DictConfig, others: list[str]) -> None:
+    """A sweep's folder may hold an earlier attempt: go on with it, or put it aside if settings have changed."""
     refuse_if_locked(folder)
-    if same:
+    if not others:
         if (folder / resume.LAST).is_file():
             cfg.resume = str(folder / resume.LAST)
         return
@@ -258,7 +249,10 @@ def _prepare(folder: Path, cfg: DictConfig, same: bool) -> None:
         aside = free_folder(folder.parent / ".replaced" / folder.name)
         for path in old:
             path.rename(aside / path.name)
-        log.info("the settings have changed, so this job starts again; its earlier files are in %s", aside)
+        named = ", ".join(others[:5]) + ", ..." * (len(others) > 5)
+        log.info(
+            "settings have changed (%s), so this job starts again; its earlier files are in %s", named, aside
+        )
 
 
 def free_folder(wanted: Path) -> Path:

@@ -12,7 +12,7 @@ from hydra.core.utils import configure_log, run_job
 from hydra.types import HydraContext, RunMode
 from omegaconf import DictConfig, read_write
 
-from gan_experiments.cli import jobs, names
+from gan_experiments.cli import catalogue, jobs, names
 from gan_experiments.cli.arguments import Arguments
 from gan_experiments.cli.catalogue import override_key
 from gan_experiments.cli.checks import SinglePlan, SweepPlan
@@ -36,7 +36,7 @@ def look(hydra: Hydra, config_name: str, arguments: Arguments) -> None:
 def options(hydra: Hydra, config_name: str, overrides: list[str]) -> str:
     """`data=mnist loss=hinge ...`: those that have no settings are not to be seen in a config."""
     config = hydra.compose_config(config_name, overrides, RunMode.RUN, with_log_configuration=False)
-    own = jobs.options(config.hydra.runtime.choices)
+    own = catalogue.options(config.hydra.runtime.choices)
     return " ".join(f"{group}={own[group]}" for group in sorted(own))
 
 

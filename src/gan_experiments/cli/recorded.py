@@ -1,4 +1,4 @@
-"""What a run that is resumed was begun with, where today's recipes would have it otherwise.
+"""What a run was begun with, where today's recipes or classes would have it otherwise.
 
 `resume=` composes a run's overrides anew, and recipes change. The run's own `.hydra/config.yaml` says what it was
 begun with, and holds for all that no new override sets; like all of a run's folder, it may be a stranger's.
@@ -16,13 +16,14 @@ import yaml
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from gan_experiments.cli import jobs
+from gan_experiments.cli.catalogue import options
 from gan_experiments.cli.resume import OVERRIDES, PLACES, quoted, read_plain, runs_code
 from gan_experiments.errors import UserError
 from gan_experiments.plain import plain
 from gan_experiments.runs import RunFolder
 
 CONFIG = OVERRIDES.with_name("config.yaml")
+ABSENT = object()
 ASIDE = ("hydra", "paths", "logger", "resume", "sweep", "hparams_search")  # what a run computes is the same
 
 
@@ -83,6 +84,36 @@ def recorded(run: Path, today: DictConfig, config: DictConfig, new: set[str]) ->
     return result
 
 
+def changed(before: Mapping[str, Any], now: Mapping[str, Any], config: DictConfig) -> list[str]:
+    """The groups and settings, by dotted name, that the records of two attempts at a job do not share.
+
+    Of a setting that the earlier record lacks, because it did not exist, its class knows what it did by itself.
+    """
+    chosen = [_options(_mapping(one.get("options"))) for one in (before, now)]
+    filled = _filled(_mapping(before.get("config")), now["config"], config)
+    settings = [dict(_leaves(one)) for one in (filled, now["config"])]
+    return [*_differing(*chosen), *_differing(*settings)]
+
+
+def _differing(one: dict[str, Any], other: dict[str, Any]) -> list[str]:
+    return [key for key in one | other if one.get(key, ABSENT) != other.get(key, ABSENT)]
+
+
+def _filled(before: dict[str, Any], now: dict[str, Any], config: DictConfig) -> dict[str, Any]:
+    """The settings of `before` with the defaults of those that it lacks and `now` has."""
+    filled = {}
+    for name, value in now.items():
+        if isinstance(value, dict):
+            filled[name] = _filled(_mapping(before.get(name)), value, config[name])
+        elif name not in before and (default := _default(config, name, ABSENT)) is not ABSENT:
+            filled[name] = default
+    return before | filled
+
+
+def _mapping(value: Any) -> dict[str, Any]:
+    return value if isinstance(value, dict) else {}
+
+
 def _check_options(run: Path, today: DictConfig, config: DictConfig, new: set[str]) -> None:
     now, resumed = (_options(one.hydra.runtime.choices) for one in (today, config))
     begun = _options(RunFolder(run).choices)
@@ -101,7 +132,8 @@ def _check_options(run: Path, today: DictConfig, config: DictConfig, new: set[st
 
 
 def _options(choices: Mapping[str, str | None]) -> dict[str, str]:
-    return {group: option for group, option in jobs.options(choices).items() if option != "null"}
+    chosen = {group: option for group, option in options(choices).items() if option != "null"}
+    return {group: option for group, option in chosen.items() if not _is_aside(group, set())}
 
 
 def _leaves(node: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:

@@ -36,7 +36,7 @@ def task(cfg: DictConfig, begin: Begin) -> float | None:
     from hydra.types import RunMode
     from omegaconf import OmegaConf
 
-    from gan_experiments.cli.jobs import options
+    from gan_experiments.cli.catalogue import options
     from gan_experiments.cli.names import swept
     from gan_experiments.runs import relative
 
