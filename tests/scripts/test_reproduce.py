@@ -65,11 +65,19 @@ def test_a_table_has_the_methods_of_its_recipe(script: ModuleType) -> None:
         "cifar10": "cifar10_small",
         "cifar10_rates": "cifar10_r1",
         "cifar10_spectral": "cifar10_small",
+        "cifar10_restraint": "cifar10_small",
         "modes": "modes",
         "gngan_talk": "gngan_talk",
         "gngan_terms": "gngan_talk",
     }
-    of_few_methods = {"coverage", "mnist_r1", "mnist_hundred_epochs", "cifar10_rates", "cifar10_spectral"}
+    of_few_methods = {
+        "coverage",
+        "mnist_r1",
+        "mnist_hundred_epochs",
+        "cifar10_rates",
+        "cifar10_spectral",
+        "cifar10_restraint",
+    }
     assert recipes.keys() == tables.keys() - {"stacked"}  # whose settings stand in the table itself
     for name, recipe in recipes.items():
         own = {file.stem for file in (tiny.CONF / "experiment").glob(f"{recipe}/*.yaml")}
