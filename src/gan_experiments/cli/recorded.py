@@ -89,7 +89,8 @@ def changed(before: Mapping[str, Any], now: Mapping[str, Any], config: DictConfi
 
     Of a setting that the earlier record lacks, because it did not exist, its class knows what it did by itself.
     """
-    chosen = [_options(_mapping(one.get("options"))) for one in (before, now)]
+    earlier = before.get("options", now["options"])  # the first versions did not record them
+    chosen = _options(_mapping(earlier)), _options(now["options"])
     filled = _filled(_mapping(before.get("config")), now["config"], config)
     settings = [dict(_leaves(one)) for one in (filled, now["config"])]
     return [*_differing(*chosen), *_differing(*settings)]
