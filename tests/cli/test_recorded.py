@@ -116,6 +116,15 @@ def test_a_setting_that_did_not_exist_is_what_its_class_does_by_itself(
     assert trainer.config.network.spectral_scale == 1.0
 
 
+def test_a_setting_that_did_not_exist_and_has_no_default_is_todays(
+    run: Path, gan_train: Command, trainer: Any
+) -> None:
+    edited(run, model={"instance_noise": None})
+    result = gan_train("resume=run")
+    assert (result.code, trainer.config.model.instance_noise) == (0, 0.0)
+    assert "instance_noise" not in result.out
+
+
 def test_a_setting_that_is_none_any_more_is_named(run: Path, gan_train: Command) -> None:
     edited(run, network={"old": 1})
     assert gan_train("resume=run").out.splitlines()[2] == (

@@ -12,10 +12,12 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+import omegaconf
 import yaml
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
+from gan_experiments import records
 from gan_experiments.cli.catalogue import options
 from gan_experiments.cli.resume import OVERRIDES, PLACES, quoted, read_plain, runs_code
 from gan_experiments.errors import UserError
@@ -90,8 +92,8 @@ def changed(before: Mapping[str, Any], now: Mapping[str, Any], config: DictConfi
     Of a setting that the earlier record lacks, because it did not exist, its class knows what it did by itself.
     """
     earlier = before.get("options", now["options"])  # the first versions did not record them
-    chosen = _options(_mapping(earlier)), _options(now["options"])
-    filled = _filled(_mapping(before.get("config")), now["config"], config)
+    chosen = _options(records.mapping(earlier)), _options(now["options"])
+    filled = _filled(records.mapping(before.get("config")), now["config"], config)
     settings = [dict(_leaves(one)) for one in (filled, now["config"])]
     return [*_differing(*chosen), *_differing(*settings)]
 
@@ -105,14 +107,10 @@ def _filled(before: dict[str, Any], now: dict[str, Any], config: DictConfig) -> 
     filled = {}
     for name, value in now.items():
         if isinstance(value, dict):
-            filled[name] = _filled(_mapping(before.get(name)), value, config[name])
+            filled[name] = _filled(records.mapping(before.get(name)), value, config[name])
         elif name not in before and (default := _default(config, name, ABSENT)) is not ABSENT:
             filled[name] = default
     return before | filled
-
-
-def _mapping(value: Any) -> dict[str, Any]:
-    return value if isinstance(value, dict) else {}
 
 
 def _check_options(run: Path, today: DictConfig, config: DictConfig, new: set[str]) -> None:
@@ -154,7 +152,7 @@ def _is_aside(key: str, new: set[str]) -> bool:
 
 
 def _default(settings: DictConfig, key: str, otherwise: Any) -> Any:
-    """What a setting did before it existed: the default of its class."""
+    """What a setting did before it existed: the default of its class, `otherwise` where only YAML files have one."""
     parent, _, name = key.rpartition(".")
     node = OmegaConf.select(settings, parent) if parent else settings
     kind = OmegaConf.get_type(node)
@@ -162,7 +160,7 @@ def _default(settings: DictConfig, key: str, otherwise: Any) -> Any:
         {field.name: field for field in dataclasses.fields(kind)} if dataclasses.is_dataclass(kind) else {}
     )
     default = fields[name].default if name in fields else dataclasses.MISSING
-    return otherwise if default is dataclasses.MISSING else default
+    return otherwise if default in (dataclasses.MISSING, omegaconf.MISSING) else default
 
 
 def _check_value(run: Path, key: str, value: Any) -> None:
