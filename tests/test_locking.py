@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from gan_experiments.errors import UserError
-from gan_experiments.locking import locked, refuse_if_locked
+from gan_experiments.locking import is_locked, locked, refuse_if_locked
 from gan_experiments.training import run
 
 
@@ -33,8 +33,10 @@ def test_a_second_run_is_refused_and_changes_nothing(compose: Any, tmp_path: Pat
             run(config, tmp_path, record)
         with pytest.raises(UserError, match="is training in"):
             refuse_if_locked(tmp_path)
+        assert is_locked(tmp_path)
         assert contents(tmp_path) == before
     refuse_if_locked(tmp_path)
+    assert not is_locked(tmp_path)
 
 
 def test_a_lock_dies_with_its_process(tmp_path: Path) -> None:
@@ -47,8 +49,11 @@ def test_a_lock_dies_with_its_process(tmp_path: Path) -> None:
     assert os.read(read, 4) == b"held"
     with pytest.raises(UserError, match=f"process {child} on"), locked(tmp_path):
         pass
+    assert is_locked(tmp_path)
     os.kill(child, signal.SIGKILL)
     os.waitpid(child, 0)
+    assert (tmp_path / ".lock").exists()
+    assert not is_locked(tmp_path)
     with locked(tmp_path):
         pass
 
@@ -62,7 +67,7 @@ def test_a_file_system_without_locks_is_named(
 
     monkeypatch.setattr(fcntl, "flock", flock)
     with caplog.at_level(logging.WARNING), locked(tmp_path):
-        pass
+        assert not is_locked(tmp_path)
     assert f"{tmp_path} cannot be locked ({os.strerror(code)})" in caplog.text
 
 
@@ -78,4 +83,10 @@ def test_a_lock_is_not_written_through_a_link(tmp_path: Path) -> None:
     (tmp_path / "run" / ".lock").symlink_to(target)
     with pytest.raises(UserError, match="cannot be written to"), locked(tmp_path / "run"):
         pass
+    assert not is_locked(tmp_path / "run")
     assert target.read_text() == "mine"
+
+
+def test_a_pipe_in_place_of_a_lock_is_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / ".lock")
+    assert not is_locked(tmp_path)

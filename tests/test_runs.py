@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from gan_experiments.locking import locked
 from gan_experiments.runs import RunFolder, runs_below, trim_evaluations
 
 
@@ -97,8 +98,13 @@ def test_numbers_of_every_kind_are_read_as_numbers_or_left_out(tmp_path: Path) -
     assert found == {"step": 3, "images_seen": 0, "seconds": 0.0, "floor": {}, "protocol": {}}
 
 
-def test_a_run_that_says_it_is_running_was_interrupted(tmp_path: Path) -> None:
+def test_a_run_that_says_it_is_running_was_interrupted_unless_a_process_holds_its_folder(
+    tmp_path: Path,
+) -> None:
     (tmp_path / "a" / ".hydra").mkdir(parents=True)
     (tmp_path / "a" / ".hydra" / "job.json").write_text('{"status": "running"}')
     (run,) = runs_below(tmp_path)
     assert (run.path, run.status) == (tmp_path / "a", "interrupted")
+    with locked(run.path):
+        assert run.status == "running"
+    assert run.status == "interrupted"

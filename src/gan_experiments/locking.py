@@ -54,6 +54,25 @@ def refuse_if_locked(folder: Path) -> None:
             os.close(handle)
 
 
+def is_locked(folder: Path) -> bool:
+    """Whether a process is known to hold `folder`: where the file system cannot lock, none is. Changes nothing."""
+    try:
+        import fcntl
+
+        handle = os.open(folder / NAME, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+    except (ImportError, OSError):
+        return False
+    try:
+        fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    except OSError:
+        return False
+    finally:
+        os.close(handle)
+    return False
+
+
 def _lock(handle: int, folder: Path) -> bool:
     """Whether the lock is that of the file which is there now; raises UserError where another holds it."""
     try:

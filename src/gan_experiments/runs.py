@@ -16,6 +16,7 @@ import yaml
 
 from gan_experiments import reading, records
 from gan_experiments.errors import UserError
+from gan_experiments.locking import is_locked
 
 RECORD = Path(".hydra/job.json")  # the settings, and what became of the job
 EVALUATIONS = "metrics.jsonl"
@@ -123,13 +124,16 @@ class RunFolder:
 
     @property
     def status(self) -> str:
-        """`finished`, `failed`, `interrupted`, `unreadable` (the record), or `unknown` (there is none)."""
+        """`running`, `finished`, `failed`, `interrupted`, `unreadable` (the record), or `unknown` (there is none).
+
+        Where its file system cannot lock, a run that goes on counts as interrupted.
+        """
         status = str(self.record.get("status", self.summary.get("status", "unknown")))[:40]
         if not self.record and (
             os.path.lexists(self.path / RECORD) or (self.path / RECORD.parent).is_symlink()
         ):
             return "unreadable"
-        return "interrupted" if status == "running" else status
+        return "interrupted" if status == "running" and not is_locked(self.path) else status
 
     def samples(self) -> list[Path]:
         """The sample grids, oldest first."""

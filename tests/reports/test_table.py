@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from gan_experiments.locking import locked
 from gan_experiments.reports import Within, grouped, tables
 from gan_experiments.reports.figures import Estimate
 from gan_experiments.reports.table import write_csv
@@ -93,6 +94,13 @@ def test_runs_of_unequal_budgets_are_not_averaged(tmp_path: Path) -> None:
         ("2", "", "4.50 ± 0.71"),
         ("1", "unfinished at step 100 of 200", "8"),
     ]
+
+
+def test_a_run_that_goes_on_is_said_to_be_running(tmp_path: Path) -> None:
+    going = run(tmp_path / "run", [8], "running")
+    with locked(going.path):
+        assert notes(going) == [("1", "running at step 100 of 200", "8")]
+    assert notes(going) == [("1", "unfinished at step 100 of 200", "8")]
 
 
 def test_a_run_whose_length_is_in_images_is_unfinished_beyond_its_steps(tmp_path: Path) -> None:

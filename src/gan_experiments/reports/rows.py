@@ -108,7 +108,9 @@ def _state(run: RunFolder, rows: list[dict[str, Any]], shown: int | None) -> str
     if run.status == "finished" or last >= (run.planned or math.inf):
         return ""
     of = f" of {run.planned:,}" if run.planned else ""
-    status = "unfinished" if run.status == "interrupted" else plain(run.status)  # it may be running
+    status = (
+        "unfinished" if run.status == "interrupted" else plain(run.status)
+    )  # where nothing can be locked it may be running
     return f"{status} at step {last:,}{of}"
 
 
