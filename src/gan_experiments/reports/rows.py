@@ -108,9 +108,8 @@ def _state(run: RunFolder, rows: list[dict[str, Any]], shown: int | None) -> str
     if run.status == "finished" or last >= (run.planned or math.inf):
         return ""
     of = f" of {run.planned:,}" if run.planned else ""
-    status = (
-        "unfinished" if run.status == "interrupted" else plain(run.status)
-    )  # where nothing can be locked it may be running
+    # Where nothing can be locked, what counts as interrupted may be running.
+    status = "unfinished" if run.status == "interrupted" else plain(run.status)
     return f"{status} at step {last:,}{of}"
 
 
