@@ -117,3 +117,29 @@ def test_curves_are_drawn(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> No
     monkeypatch.setattr("sys.argv", argv)
     module.main()
     assert Image.open(output).size == (720, 480)
+
+
+def grid_of(folder: Path, colour: str, steps: int = 1) -> None:
+    """A run's folder with grids of samples; all but the last are black."""
+    (folder / ".hydra").mkdir(parents=True)
+    (folder / ".hydra" / "job.json").write_text("{}")
+    (folder / "samples").mkdir()
+    for step in range(1, steps + 1):
+        picture = Image.new("RGB", (20, 20), colour if step == steps else "black")
+        picture.save(folder / "samples" / f"step_{step:08d}.png")
+
+
+def test_newest_grids_stand_side_by_side(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    module = load("figures/grids")
+    grid_of(tmp_path / "san", "red", steps=2)
+    grid_of(tmp_path / "sweep" / "gan", "blue")
+    output = tmp_path / "figures" / "grids.png"
+    module.main([str(tmp_path / "san"), str(tmp_path / "sweep"), "--output", str(output)])
+    assert capsys.readouterr().out.strip() == str(output)
+    picture = Image.open(output)
+    assert picture.size == (20 + module.GAP + 20, 20)
+    red, blue, white = (255, 0, 0), (0, 0, 255), (255, 255, 255)
+    places = {(0, 0): red, (19, 19): red, (20, 0): white, (20 + module.GAP, 0): blue}
+    assert {place: picture.getpixel(place) for place in places} == places
+    with pytest.raises(SystemExit, match="elsewhere holds no run with a grid"):
+        module.main([str(tmp_path / "elsewhere"), "--output", str(output)])
