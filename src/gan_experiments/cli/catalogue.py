@@ -58,6 +58,8 @@ class Setting:
     comment: str
 
 
+FEATURE_NETWORKS = ("inception", "cifar", "lenet", "dinov2", "vgg16")
+"""The options of metrics that measure any images, and several together."""
 PLACES = {"head": "head@model.head={}", "penalty": "+penalty@model.penalties.{0}={0}"}
 """How an option is written of a group whose options are parts of others."""
 

@@ -7,7 +7,7 @@ import re
 import sys
 from pathlib import Path
 
-from gan_experiments.cli.catalogue import Catalogue, group_of
+from gan_experiments.cli.catalogue import FEATURE_NETWORKS, Catalogue, group_of
 from gan_experiments.cli.command import Parser, command
 from gan_experiments.errors import UserError, did_you_mean
 from gan_experiments.runs import locate, runs_below
@@ -20,7 +20,6 @@ EXAMPLES = """\
   gan-eval --folders generated/ real/                     FID and the others of images, without any model
   gan-eval --folders generated/ cifar10:test metrics=dinov2 metrics.weights=dinov2_vitb14_pretrain.pth
 """
-NETWORKS = ("inception", "cifar", "lenet", "dinov2", "vgg16")
 GROUPS = ("data", "metrics", "paths")
 
 
@@ -37,7 +36,7 @@ def parser() -> Parser:
         nargs="*",
         metavar="RUN|key=value",
         help="runs, sweeps, checkpoints, then settings of data, metrics and paths that differ from theirs: "
-        f"metrics=NAME or metrics=[NAME,NAME] of {', '.join(NETWORKS)}",
+        f"metrics=NAME or metrics=[NAME,NAME] of {', '.join(FEATURE_NETWORKS)}",
     )
     parser.add_argument(
         "--checkpoint",

@@ -13,8 +13,7 @@ from torch import Tensor
 from tqdm import tqdm
 
 from gan_experiments.api import load
-from gan_experiments.cli.catalogue import group_of, override_key
-from gan_experiments.cli.eval import NETWORKS
+from gan_experiments.cli.catalogue import FEATURE_NETWORKS, group_of, override_key
 from gan_experiments.cli.figures import table
 from gan_experiments.cli.measures import Pictures, data_of, dims, label, metrics_of, root_of
 from gan_experiments.cli.names import job_name
@@ -153,7 +152,7 @@ def _measure(
 def of_folders(arguments: argparse.Namespace, settings: list[str]) -> None:
     """Print and write the figures of a folder of generated images against one of real images, or a data set."""
     if not isinstance(metrics_of(settings), FeatureMetrics | Several):
-        networks = ", ".join(NETWORKS)
+        networks = ", ".join(FEATURE_NETWORKS)
         raise UserError(f"images are measured by feature networks, metrics=NAME or [NAME,NAME] of {networks}")
     generated, real, *others = (
         Pictures.of(word, settings) for word in filter(None, [*arguments.folders, arguments.held_out])

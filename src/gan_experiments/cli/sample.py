@@ -129,7 +129,12 @@ def run() -> None:
     if model.shape.source is not None:
         from gan_experiments.cli.translate import translate
 
-        translate(model, arguments)
+        for name in (*COUNTED, "walk", "label"):
+            if getattr(arguments, name) is not None:
+                raise UserError(
+                    f"--{name}: this model translates images: gan-sample RUN --from FOLDER --output FOLDER"
+                )
+        translate(model, folder_of(arguments), arguments)
         return
     if arguments.direction:
         raise UserError("--direction belongs to models that translate images")
@@ -177,6 +182,11 @@ def kind_of(arguments: argparse.Namespace) -> str:
     return kind
 
 
+def folder_of(arguments: argparse.Namespace) -> str | None:
+    """Where real images come from; None for the run's own."""
+    return None if arguments.source in (None, OWN) else arguments.source
+
+
 def target(path: Path, endings: tuple[str, ...]) -> Path:
     """A file that can be written; raises UserError for a folder and for another ending."""
     if path.is_dir() or path.suffix.lower() not in endings:
@@ -198,7 +208,7 @@ def drawn(model: TrainedModel, kind: str, arguments: argparse.Namespace) -> Imag
         images = model.sample(arguments.neighbours, label, seed)
         near = model.neighbours(images)
         return picture(torch.cat([images[:, None], near], 1).flatten(0, 1), 1 + near.shape[1])
-    folder = None if arguments.source in (None, OWN) else arguments.source
+    folder = folder_of(arguments)
     if kind == "reconstruct":
         images = model.real_images(arguments.reconstruct, folder)
         return to_image(panels_grid({"image": images, "reconstruction": model.reconstruct(images)}))

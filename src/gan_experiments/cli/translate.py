@@ -15,7 +15,6 @@ from tqdm import tqdm
 
 from gan_experiments import reading
 from gan_experiments.api import TrainedModel
-from gan_experiments.cli.sample import COUNTED, OWN
 from gan_experiments.data import pictures
 from gan_experiments.data.transforms import Pixels
 from gan_experiments.errors import RunError, UserError
@@ -29,27 +28,22 @@ Draw = Callable[[Pixels], Image.Image]
 WHITE = 65535  # of pictures with more than 8 bits per channel
 
 
-def translate(model: TrainedModel, arguments: argparse.Namespace) -> None:
-    """Write a translation of every picture below `--from` under its own name; prints the folder.
+def translate(model: TrainedModel, source: str | None, arguments: argparse.Namespace) -> None:
+    """Write a translation of every picture below the folder `source`, or of the run's own test images; prints where.
 
     Raises RunError in the end where there were files that could not be read or written.
     """
     direction = arguments.direction or model.model.translations[0]
     model.source_shape(direction)
-    for name in (*COUNTED, "walk", "label"):
-        if getattr(arguments, name) is not None:
-            raise UserError(
-                f"--{name}: this model translates images: gan-sample RUN --from FOLDER --output FOLDER"
-            )
     output = arguments.output or place(model.path, "samples", f"{direction}_step_{model.step:08d}")
     if output.exists() and not output.is_dir():
         raise UserError(f"--output {output}: translations go into a folder, and this is a file")
     draw = partial(model.translate, direction=direction, seed=arguments.seed)
-    if arguments.source in (None, OWN):
+    if source is None:
         _own(draw, facing(model.data("test"), direction).sources, output)
     else:
         channels = model.source_shape(direction).channels
-        _folder(draw, channels, Path(arguments.source).expanduser(), output)
+        _folder(draw, channels, Path(source).expanduser(), output)
     print(output)
 
 
