@@ -11,6 +11,7 @@ from gan_experiments.config import Config
 from gan_experiments.errors import UserError
 from gan_experiments.training import ranks, warmstart
 from gan_experiments.training.companions import check_companions
+from gan_experiments.training.compiling import check_compiler
 
 
 def run(
@@ -36,7 +37,9 @@ def run(
 
 def check(config: Config) -> None:
     """Refuse, in words, what cannot work, before any data is read."""
-    config.gpu.resolve()
+    device = config.gpu.resolve()
+    if config.gpu.compile:
+        check_compiler(device)
     check_companions(config.model, config.data)
     config.model.check(config.loss, config.data)
     for logger in config.logger.values():

@@ -14,6 +14,7 @@ from gan_experiments.config import Config
 from gan_experiments.data import ImageSet
 from gan_experiments.figures import aligned
 from gan_experiments.runs import relative
+from gan_experiments.training.compiling import compilable
 
 OF_SCHEDULE = ("schedule", "decay_start", "final_factor", "eps")  # settings too many for one line
 
@@ -39,6 +40,7 @@ def opening(
             ("device", f"{machine['device']}, {ranks}threads {machine['threads']}"),
             ("precision", machine["precision"]),
             *_updates(config, next(iter(networks.values()))),
+            *_compiled(config, networks),
             ("data", f"{option('data')}, {_images(config, real)}"),
             ("model", option("model")),
             ("networks", f"{option('network')}, parameters: {', '.join(sizes)}"),
@@ -57,6 +59,17 @@ def _updates(config: Config, network: nn.Module) -> list[tuple[str, str]]:
         return []
     eager = "launched one by one: gpu.graphs=true replays them from a recording, mostly several times as fast"
     return [("updates", "replayed from a recording" if config.gpu.graphs else eager)]
+
+
+def _compiled(config: Config, networks: Mapping[str, nn.Module]) -> list[tuple[str, str]]:
+    """Which networks are compiled, and why others are not."""
+    if not config.gpu.compile:
+        return []
+    chosen = compilable(networks, config.model)
+    others = [name for name in networks if name not in chosen]
+    text = f"{', '.join(chosen)}, which delays the first updates" if chosen else "nothing"
+    why = f"; not {', '.join(others)}, whose gradients compiled code cannot take" if others else ""
+    return [("compiled", text + why)]
 
 
 def _images(config: Config, real: ImageSet) -> str:

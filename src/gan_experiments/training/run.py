@@ -19,6 +19,7 @@ from gan_experiments.noise import Noise
 from gan_experiments.training import checkpoint, warmstart
 from gan_experiments.training.checkpoints import Checkpoints, NoCheckpoints
 from gan_experiments.training.clock import Clock
+from gan_experiments.training.compiling import compile_networks
 from gan_experiments.training.engine import Engine
 from gan_experiments.training.evaluation import Evaluations, objective, record
 from gan_experiments.training.opening import opening
@@ -101,15 +102,11 @@ class Run:
 
     def _build(self) -> dict[str, nn.Module]:
         networks: dict[str, nn.Module] = self.model.build(self.config.network, self.config.loss, self.shape)
-        for name, network in networks.items():
+        for network in networks.values():
             network.to(self.device, memory_format=self.layout)  # type: ignore[call-overload]
             network.train()
-            # What is differentiated through its input gradient cannot be compiled: AOTAutograd has no double
-            # backward. Only averaged networks (the generator) are free of it then.
-            if self.config.gpu.compile and (
-                name in self.model.averaged() or not self.model.differentiates_twice()
-            ):
-                network.compile()
+        if self.config.gpu.compile:
+            compile_networks(networks, self.model)
         if self.config.gpu.checkpointing:
             recompute(networks, self.config.network.option)
         return networks
