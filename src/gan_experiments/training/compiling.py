@@ -13,10 +13,7 @@ from gan_experiments.errors import UserError
 from gan_experiments.models import Model
 from gan_experiments.networks import Autoencoder, Discriminator
 
-POWER_ITERATION = (
-    "_u",
-    "_v",
-)  # the ends of its buffers' names in torch.nn.utils.parametrizations.spectral_norm
+POWER_ITERATION = ("_u", "_v")  # the ends of its vectors' names in torch's spectral norm
 
 
 def check_compiler(device: torch.device) -> None:
