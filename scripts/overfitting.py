@@ -79,9 +79,15 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("runs", nargs="+", type=Path, metavar="RUN")
     parser.add_argument("--samples", type=int, default=4000, help="images of each kind; default: %(default)s")
     arguments = parser.parse_args(argv)
+    try:
+        paths = [path for run in arguments.runs for path in checkpoints(run, "last")]
+    except UserError as error:
+        parser.error(str(error))
+    if arguments.samples < 1:
+        parser.error(f"--samples must be at least 1, not {arguments.samples}")
     print("| run | training above held-out | held-out above generated |\n| --- | --- | --- |")
     code = 0
-    for path in (path for run in arguments.runs for path in checkpoints(run, "last")):
+    for path in paths:
         try:
             values = judged(gan_experiments.load(path), arguments.samples)
         except UserError as error:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import functools
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import hydra
 import numpy as np
+import torch
 from omegaconf import DictConfig, OmegaConf
 from PIL import Image
 
@@ -15,6 +16,9 @@ from gan_experiments.cli.arguments import expanded
 from gan_experiments.cli.catalogue import Catalogue
 from gan_experiments.components import register
 from gan_experiments.config import Config
+
+if TYPE_CHECKING:
+    from gan_experiments.training.run import Run
 
 CONF = Path(__file__).resolve().parent.parent / "conf"
 
@@ -87,3 +91,9 @@ def _composed(overrides: tuple[str, ...]) -> DictConfig:
     register()
     with hydra.initialize_config_dir(str(CONF), version_base="1.3"):
         return hydra.compose("train", expanded(overridden(*overrides), Catalogue.of("train", [])))
+
+
+def weights(run: Run) -> torch.Tensor:
+    """All weights of a run, averages included, in one vector."""
+    networks = [*run.networks.values(), *run.engine.ema.values()]
+    return torch.cat([w.detach().flatten() for network in networks for w in network.parameters()])

@@ -68,3 +68,22 @@ def test_what_has_no_scores_is_named(
     assert "vae" in said
     assert "this method's discriminator has no scores" in said
     assert "this model translates images" in said
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [(["elsewhere"], "elsewhere"), (["run", "--samples", "0"], "--samples must be at least 1, not 0")],
+)
+def test_mistakes_are_said_in_a_sentence(
+    words: list[str],
+    message: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    trained(tmp_path / "run", "model=gan")
+    with pytest.raises(SystemExit) as stopped:
+        module.main(words)
+    assert stopped.value.code == 2
+    assert message in capsys.readouterr().err.splitlines()[-1]

@@ -16,6 +16,7 @@ from gan_experiments.training.compiling import check_compiler, compilable
 from gan_experiments.training.launch import check
 from gan_experiments.training.opening import opening
 from gan_experiments.training.run import Run
+from tiny import weights
 
 CASES = {  # kinds of networks, and of calls
     "power iterations": ["model=san"],
@@ -43,12 +44,6 @@ def trained(folder: Path, *words: str, updates: int = 3) -> Run:
     for _ in range(updates):
         run.engine.iterate()
     return run
-
-
-def weights(run: Run) -> torch.Tensor:
-    """All of them, averages included, in one vector."""
-    networks = [*run.networks.values(), *run.engine.ema.values()]
-    return torch.cat([w.detach().flatten() for network in networks for w in network.parameters()])
 
 
 def assert_agreement(folder: Path, words: list[str]) -> None:

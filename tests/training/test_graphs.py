@@ -15,6 +15,7 @@ from gan_experiments.noise import Noise
 from gan_experiments.training.graphs import copied, refill
 from gan_experiments.training.run import Run
 from gan_experiments.types import Batch
+from tiny import weights
 
 CUDA = torch.cuda.is_available()
 needs_cuda = pytest.mark.skipif(not CUDA, reason="needs a CUDA device")
@@ -47,12 +48,6 @@ def trained(compose: Any, folder: Path, *words: str, updates: int = UPDATES) -> 
     for _ in range(updates):
         run.engine.iterate()
     return run
-
-
-def weights(run: Run) -> torch.Tensor:
-    """All of them, averages included, in one vector."""
-    networks = [*run.networks.values(), *run.engine.ema.values()]
-    return torch.cat([w.detach().flatten() for network in networks for w in network.parameters()])
 
 
 @pytest.mark.gpu
