@@ -55,6 +55,14 @@ def test_option_is_there(group: str, option: str) -> None:
     assert (tiny.CONF / group / f"{option}.yaml").is_file()
 
 
+@pytest.mark.parametrize("page", PAGES)
+def test_a_table_has_as_many_cells_in_every_row(page: str) -> None:
+    tables = re.findall(r"(?:^\|.*\n)+", PAGES[page], re.MULTILINE)
+    for rows in (table.splitlines() for table in tables):
+        cells = {len(re.findall(r"(?<!\\)\|", row)) for row in rows}
+        assert len(cells) == 1, rows[0]
+
+
 @pytest.mark.parametrize("marker", ["run command", "test command"])
 def test_the_two_commands_stand_alone(marker: str) -> None:
     block = re.search(rf"<!-- {marker} -->\n```bash\n(.+)\n```", README)

@@ -38,7 +38,8 @@ class Length:
 class Train:
     """How long a run trains and how often it reports; counts are in generator updates but for `images`.
 
-    `images`: stop after this many real images instead of after `steps`.
+    `images`: stop after this many real images instead of after `steps`. `accumulate`: compute a batch in this many equal
+    parts, one after the other, whose gradients add up: what the networks keep for the backward pass is that of a part.
     """
 
     steps: int = MISSING
@@ -50,6 +51,7 @@ class Train:
     ema: float = MISSING  # decay of the generator's moving average; 0 turns it off
     keep_checkpoints: int = MISSING  # step checkpoints kept besides last and best
     images: Optional[int] = None  # noqa: UP045  (OmegaConf reads annotations at run time on Python 3.10)
+    accumulate: int = 1
 
     @property
     def length(self) -> Length:
@@ -63,6 +65,7 @@ class Train:
             "sample_every",
             "checkpoint_every",
             "evaluate_every",
+            "accumulate",
         ):
             if getattr(self, name) < 1:
                 raise UserError(f"train.{name} must be at least 1, not {getattr(self, name)}")

@@ -45,6 +45,12 @@ class Batch:
     labels: Tensor | None = None
     sources: Tensor | None = None
 
+    def __getitem__(self, rows: slice) -> Batch:
+        parts = (self.images, self.labels, self.sources)
+        images, labels, sources = (None if part is None else part[rows] for part in parts)
+        assert images is not None
+        return Batch(images, labels, sources)
+
 
 @dataclass(frozen=True)
 class Inputs:

@@ -131,7 +131,10 @@ class Job:
             raise error  # of a signal's handler: ours, or submitit's
         message = messages.explain(error, self.catalogue) if isinstance(error, MISTAKES) else None
         if message is None and (lacking := too_large(error)):
-            message = f"{lacking}: a smaller train.batch_size, network.width or data.image_size needs less"
+            message = (
+                f"{lacking}: a smaller train.batch_size, network.width or data.image_size needs less, and so do batches "
+                "in parts, train.accumulate=2"
+            )
         self.exit_code = 1 if message is None else 2
         short = message or (str(error) if isinstance(error, RunError) else messages.one_line(error))
         where = ""

@@ -28,24 +28,24 @@ from gan_experiments.types import Batch, ImageShape, Inputs
 class Step:
     """One iteration of training, as a method's loss functions see it.
 
-    `index` counts generator updates from 0, `progress` is the share of the run done, in [0, 1). `shared` holds
-    what one phase leaves to the others. `log` records a scalar without waiting for the device. What is asked of it
-    that changes from step to step is noted: iterations are recorded and replayed (training/graphs.py).
+    `index` counts generator updates from 0, `progress` is the share of the run done, in [0, 1). `log` records a scalar
+    without waiting for the device, of a batch in parts their mean. What is asked of it that changes from step to step is
+    noted: iterations are recorded and replayed (training/graphs.py).
     """
 
     index: int
     done: float
     noise: Noise
     draw: Callable[[], Batch]
-    batch_size: int  # this rank's share
+    batch_size: int  # this rank's share, or a part of it (`Noise.each_part`)
     repeat: int = 0  # which of a phase's repeats is running
-    shared: dict[str, Tensor] = field(default_factory=dict)
     logged: dict[str, Tensor] = field(default_factory=dict)
     lazy: list[tuple[int, int]] = field(default_factory=list)  # that `due` was asked for
     schedules: dict[str, Callable[[float], float]] = field(default_factory=dict)  # of `scheduled`
     factors: dict[str, Tensor] = field(default_factory=dict)  # their values, where the iteration is recorded
     progress_read: bool = False
     _batch: Batch | None = None
+    _shared: dict[int, dict[str, Tensor]] = field(default_factory=dict)  # by the parts of the batch
 
     @property
     def progress(self) -> float:
@@ -65,13 +65,18 @@ class Step:
 
     @property
     def batch(self) -> Batch:
-        """The current batch of real images, drawn when first asked for."""
+        """The current batch of real images, drawn when first asked for, or the part of it whose turn it is."""
         if self._batch is None:
             self._batch = self.draw()
-        return self._batch
+        return self._batch if self.noise.parts == 1 else self._batch[self.noise.rows(self.batch_size)]
 
     def next_batch(self) -> None:
         self._batch = None
+
+    @property
+    def shared(self) -> dict[str, Tensor]:
+        """What one phase leaves to the others, of the part of the batch whose turn it is."""
+        return self._shared.setdefault(self.noise.part, {})
 
     def once(self, name: str, make: Callable[[], Tensor]) -> Tensor:
         """What phases share, made (with its graph) by the first that asks for it in this iteration."""
@@ -80,7 +85,10 @@ class Step:
         return self.shared[name]
 
     def log(self, name: str, value: Tensor) -> None:
-        self.logged[name] = value.detach()
+        value, part = value.detach(), self.noise.part
+        self.logged[name] = (
+            value if part == 0 else self.logged[name] + (value - self.logged[name]) / (part + 1)
+        )
 
 
 @dataclass
@@ -138,6 +146,10 @@ class Model(ABC):
             raise UserError(
                 "this model has an objective of its own, so a loss would have no effect: loss=none"
             )
+
+    def takes_whole_batches(self) -> bool:
+        """Whether a term is no mean over samples, so that parts of a batch do not add up to the whole."""
+        return False
 
     def check_batch(self, size: int) -> None:  # noqa: B027  (most take any)
         """Raise UserError for a batch, of one rank, that the method cannot train with."""

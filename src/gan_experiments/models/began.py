@@ -39,6 +39,9 @@ class Began(AutoencodingGan):
             raise UserError(f"model.eta must be 1 or 2, not {self.eta}")
         self.k = torch.zeros(())
 
+    def takes_whole_batches(self) -> bool:
+        return True
+
     def build_discriminator(self, network: Network, shape: ImageShape) -> Discriminator:
         """Without a tanh on D's output, as in the paper: L1 would saturate it where most pixels are black."""
         discriminator = super().build_discriminator(network, shape)

@@ -87,7 +87,7 @@ class Cut(OneWay):
                 keys = self.generator.features(originals)
         else:
             keys = maps[: len(self.generator.feature_channels)]
-        step.shared |= {f"key/{index}": key.detach() for index, key in enumerate(keys)}
+        step.shared.update({f"key/{index}": key.detach() for index, key in enumerate(keys)})
         return self.generator.decode(maps, self.noise(self.generator, step.noise, *batches))
 
     def fakes(self, step: Step) -> Tensor:

@@ -85,7 +85,7 @@ class CycleGan(TranslationModel):
         assert a is not None
         fake_b, same_b = self.translated(self.a_to_b, a, b, step)
         fake_a, same_a = self.translated(self.b_to_a, b, a, step)
-        step.shared |= {"fake_a": fake_a.detach(), "fake_b": fake_b.detach()}
+        step.shared.update(fake_a=fake_a.detach(), fake_b=fake_b.detach())
         losses = {}
         if self.adversarial:
             losses["adversarial_a_to_b"] = self.judged("b", fake_b, b)

@@ -40,6 +40,9 @@ class AutoencodedGan(Encoding, Gan):
                 "model.reuse_fakes must be false: the autoencoder's step moves the generator first"
             )
 
+    def takes_whole_batches(self) -> bool:
+        return True
+
     @property
     def compares_features(self) -> bool:
         """Whether the autoencoder compares images by the discriminator's features."""

@@ -65,6 +65,9 @@ class Ebgan(AutoencodingGan):
         if self.margin <= 0 or self.pulling_away < 0:
             raise UserError("model.margin must be above 0, and model.pulling_away 0 or more")
 
+    def takes_whole_batches(self) -> bool:
+        return self.pulling_away > 0 or super().takes_whole_batches()
+
     def energy(self, residuals: Tensor) -> Tensor:
         energies: Tensor = torch.linalg.vector_norm(residuals, dim=1)
         return energies

@@ -75,6 +75,9 @@ class Gan(LatentModel):
                 f"this loss pairs generated with real images: model.generator_batch must be 1, not {self.generator_batch}"
             )
 
+    def takes_whole_batches(self) -> bool:
+        return any(penalty.takes_whole_batches for penalty in self.penalties.values())
+
     def check_batch(self, size: int) -> None:
         if size % self.packing:
             raise UserError(

@@ -53,6 +53,9 @@ class CodeGan(Gan):
     def kernel(self) -> Kernel:
         raise NotImplementedError
 
+    def takes_whole_batches(self) -> bool:
+        return True
+
     def build_head(self, features: int, classes: int, linear: LinearLayer) -> nn.Module:
         return Codes(features, self.code_dim)
 
@@ -60,7 +63,7 @@ class CodeGan(Gan):
         """The codes of real and fake features, of all ranks: the MMD is no mean over samples."""
         codes_real, codes_fake = (parallel.gather(self.discriminator.head(part)) for part in features)
         self.reference = codes_real.detach(), codes_fake.detach()
-        step.shared |= {"codes_real": codes_real, "codes_fake": codes_fake}
+        step.shared.update(codes_real=codes_real, codes_fake=codes_fake)
         return codes_real, codes_fake
 
     def generator_codes(self, step: Step) -> tuple[Tensor, Tensor]:

@@ -46,6 +46,9 @@ class SwGan(Gan):
         super().__post_init__()
         check_directions(self.directions)
 
+    def takes_whole_batches(self) -> bool:
+        return True
+
     def check(self, loss: Loss, data: Data) -> None:
         super().check(loss, data)
         if self.generator_batch > 1:
@@ -78,6 +81,9 @@ class Sliced(LatentModel):
     def __post_init__(self) -> None:
         super().__post_init__()
         check_directions(self.directions)
+
+    def takes_whole_batches(self) -> bool:
+        return True
 
     def build(self, network: Network, loss: Loss, shape: ImageShape) -> dict[str, nn.Module]:
         self.generator = network.generator(self.latent_dim, shape)

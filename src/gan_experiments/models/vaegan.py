@@ -88,7 +88,7 @@ class VaeGan(GaussianEncoding):
         """gamma L_llike - L_GAN, where both samples and reconstructions count as fakes."""
         decoded = self.generator(step.shared["codes"])
         samples = self.generator(self.latents(step.noise, len(decoded)))
-        step.shared |= {"decoded": decoded.detach(), "samples": samples.detach()}
+        step.shared.update(decoded=decoded.detach(), samples=samples.detach())
         return {
             "reconstruction": self.gamma * self.feature_error(decoded, step.batch.images),
             **self.generator_terms("samples", samples),

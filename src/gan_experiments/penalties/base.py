@@ -21,6 +21,7 @@ class Penalty:
     # Settings of those penalties that have a loss; they declare these two as fields.
     weight = 0.0
     every = 1
+    takes_whole_batches: ClassVar[bool] = False  # whether parts of a batch do not add up to the whole
     differentiates_input: ClassVar[bool] = True  # whether the term holds the score's gradient in its input
 
     def loss(self, critic: Critic, real: Tensor, fake: Tensor, noise: Noise) -> Tensor | None:

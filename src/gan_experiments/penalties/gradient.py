@@ -68,6 +68,8 @@ class Dragan(GradientPenalty):
     They are moved by uniform noise as wide as the batch's standard deviation, and stay in [-1, 1].
     """
 
+    takes_whole_batches = True
+
     def points(self, real: Tensor, fake: Tensor, noise: Noise) -> Tensor:
         mean = parallel.all_sum(real.mean()) / parallel.world_size()
         variance = parallel.all_sum((real - mean).square().mean()) / parallel.world_size()

@@ -26,6 +26,7 @@ class LeCam(WeightedTerm):
     decay: float = MISSING
 
     differentiates_input = False
+    takes_whole_batches = True  # its running means move once a batch
 
     def __post_init__(self) -> None:
         super().__post_init__()

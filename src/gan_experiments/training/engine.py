@@ -27,7 +27,7 @@ class Engine:
 
     networks: as `Model.build` names them, already on `device`; what needs no gradient stays as it is. draw: gives this
     rank's next batch. length: of the whole run, in updates and perhaps in images. ema: decay of the moving averages, 0
-    for none.
+    for none. `noise` says in how many parts a batch is computed.
     Nothing here waits for the device but `drain`.
     """
 
@@ -100,7 +100,8 @@ class Engine:
 
     def iterate(self) -> None:
         """All phases of the method once: one generator update."""
-        step = Step(self.step, self.progress, self.noise, self._count_and_draw, self.batch_size)
+        rows = self.batch_size // self.noise.parts
+        step = Step(self.step, self.progress, self.noise, self._count_and_draw, rows)
         self._now.fill_(self.step)
         for phase in self.phases:
             self._set_rate(phase)
@@ -140,22 +141,24 @@ class Engine:
                 weight.requires_grad_(False)
 
     def _update(self, phase: Phase, step: Step) -> None:
-        with self.gpu.autocast(self.device):
-            losses = phase.loss(step)
-        total = torch.stack([term.float() for term in losses.values()]).sum()
-        optimizer = self.optimizers[phase.name]
+        parameters, optimizer = self.parameters[phase.name], self.optimizers[phase.name]
         optimizer.zero_grad()
-        # Only these gradients: what the others would get is neither computed nor kept.
-        total.backward(inputs=self.parameters[phase.name])  # type: ignore[no-untyped-call]
-        average_gradients(self.parameters[phase.name])
+        for _ in self.noise.each_part():
+            with self.gpu.autocast(self.device):
+                losses = phase.loss(step)
+            total = torch.stack([term.float() for term in losses.values()]).sum()
+            mean = total if self.noise.parts == 1 else total / self.noise.parts
+            # Only these gradients: what the others would get is neither computed nor kept.
+            mean.backward(inputs=parameters)  # type: ignore[no-untyped-call]
+            self._check(phase.name, total.detach())
+            step.log(f"loss/{phase.name}", total)
+            if len(losses) > 1:
+                for name, term in losses.items():
+                    step.log(f"loss/{phase.name}/{name}", term)
+        average_gradients(parameters)
         optimizer.step()
         if phase.after is not None:
             phase.after()
-        self._check(phase.name, total.detach())
-        step.log(f"loss/{phase.name}", total)
-        if len(losses) > 1:
-            for name, term in losses.items():
-                step.log(f"loss/{phase.name}/{name}", term)
 
     def _count_and_draw(self) -> Batch:
         self.images_seen += self.batch_size * parallel.world_size()

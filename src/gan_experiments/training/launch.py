@@ -45,7 +45,7 @@ def check(config: Config) -> None:
     for logger in config.logger.values():
         logger.check()
     ranks = _check_ranks(config.gpu.devices, config.train.batch_size)
-    config.model.check_batch(config.train.batch_size // ranks)
+    _check_parts(config, config.train.batch_size // ranks)
     _check_files(config, Path(config.paths.data))
     warmstart.source(config)
 
@@ -65,6 +65,20 @@ def _check_files(config: Config, root: Path) -> None:
         raise UserError(
             f"{error}\nThe data is not here either: expected in {place}: {', '.join(missing)}"
         ) from error
+
+
+def _check_parts(config: Config, share: int) -> None:
+    """Refuse parts of a rank's share of the batch that do not give what the whole of it would."""
+    parts = config.train.accumulate
+    if share % parts:
+        raise UserError(f"a batch of {share} images cannot be divided into train.accumulate={parts} parts")
+    if parts > 1 and config.model.takes_whole_batches():
+        raise UserError(
+            "this model has a term that takes a batch as a whole, to which parts do not add up: train.accumulate=1"
+        )
+    if parts > 1 and config.gpu.graphs:
+        raise UserError("gpu.graphs=true records whole batches: train.accumulate=1")
+    config.model.check_batch(share // parts)
 
 
 def _check_ranks(devices: int, batch_size: int) -> int:

@@ -34,6 +34,7 @@ def opening(
         for name, network in networks.items()
     ]
     end = f"{train.steps:,} steps" if train.images is None else f"{train.images:,} images"
+    parts = f", in {train.accumulate} parts" * (train.accumulate > 1)
     ranks = f"{machine['devices']} ranks, " * (machine["devices"] > 1)
     return aligned(
         [
@@ -47,7 +48,7 @@ def opening(
             *([("init", machine["init"])] if "init" in machine else []),
             ("loss", ", ".join([option("loss"), *getattr(config.model, "penalties", {})])),
             ("optimiser", f"{option('optim')}, {_optimiser(config.optim)}"),
-            ("length", f"{end}, {train.batch_size} images a batch"),
+            ("length", f"{end}, {train.batch_size} images a batch{parts}"),
             ("folder", str(relative(folder))),
         ]
     )

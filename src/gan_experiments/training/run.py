@@ -71,7 +71,7 @@ class Run:
             config.gpu,
             self.device,
             self.loader.next,
-            Noise(config.seed + LATENTS, self.device),
+            Noise(config.seed + LATENTS, self.device, parts=config.train.accumulate),
             config.train.batch_size // parallel.world_size(),
             config.train.length,
             config.train.ema,
