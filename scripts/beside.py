@@ -36,6 +36,11 @@ class PublishedRun(RunFolder):
     def varied(self) -> dict[str, str]:
         return {key: value for key, value in self.document["settings"].items() if key != "seed"}
 
+    @property
+    def name(self) -> str:
+        """The model and what else the run varied: "san r1"."""
+        return " ".join(value for key, value in self.varied.items() if key != "data" and value != "-")
+
     @cached_property
     def record(self) -> dict[str, Any]:
         settings = {key: value for key, value in self.varied.items() if not is_option(key)}

@@ -2,6 +2,7 @@
 
     python scripts/speedrun.py                                            # the record recipe, three seeds
     python scripts/speedrun.py --recipes speedrun san gan --seeds 0,1,2 --images 96000 --every 8000 gpu=cpu
+    python scripts/speedrun.py --published mnist_ten_epochs               # of runs that docs/results/data has: no training
 
 A recipe is `experiment=speedrun`, by the name speedrun, or a method as `experiment=mnist model=<method>` has it. Each
 run trains for `--images` real images and is evaluated every `--every`; a target is reached at the first evaluation
@@ -24,6 +25,7 @@ from typing import Any
 
 import torch
 
+from beside import DATA, published
 from gan_experiments.cli import train
 from gan_experiments.cli.arguments import expanded
 from gan_experiments.cli.catalogue import Catalogue
@@ -149,6 +151,35 @@ def table(rows: Sequence[dict[str, Any]], runs: Runs, figure: str) -> str:
     )
 
 
+def matrix(rows: Sequence[dict[str, Any]], runs: Runs, targets: Sequence[float], figure: str) -> str:
+    """A Markdown table of a line a recipe: the CPU seconds that each target cost, who gets furthest on top."""
+    falling = sorted(targets, reverse=True)
+    lines: list[tuple[tuple[float, ...], str]] = []
+    for name in dict.fromkeys(name for name, _ in runs):
+        paid = [
+            [row["cpu_seconds"] for row in rows if (row["recipe"], row["target"]) == (name, target)]
+            for target in falling
+        ]
+        count = seeds_of(name, runs)
+        some = [f", {len(values)} of {count}" if len(values) < count else "" for values in paid]
+        cells = [cell(values) + note if values else "" for values, note in zip(paid, some, strict=True)]
+        rank = [
+            part
+            for values in reversed(paid)
+            for part in (-len(values) / count, statistics.median(values or [0]))
+        ]
+        lines.append((tuple(rank), " | ".join([name, str(count), *cells])))
+    head = ["recipe", "seeds", *(f"{figure} {target:g}" for target in falling)]
+    body = [f"| {text} |" for _, text in sorted(lines)]
+    return "\n".join([f"| {' | '.join(head)} |", "|" + "---|" * len(head), *body, ""])
+
+
+def published_runs(name: str) -> Runs:
+    """The evaluations of a published table's runs, by their names there."""
+    runs = [run for group in published(name) for run in group.runs]
+    return {(run.name, int(run.seed)): run.evaluations for run in runs}
+
+
 def seeds_of(name: str, runs: Runs) -> int:
     return sum(run[0] == name for run in runs)
 
@@ -159,6 +190,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     )
     choices = [RECORD, *declared()["mnist"].methods]
     parser.add_argument("--recipes", nargs="+", default=[RECORD], choices=choices, metavar="NAME")
+    parser.add_argument("--published", choices=sorted(path.name for path in DATA.iterdir()), metavar="TABLE")
     parser.add_argument("--targets", default="50,20,10,5", help="default: %(default)s")
     parser.add_argument("--figure", default="fd_lenet", help="the smaller, the better; default: %(default)s")
     parser.add_argument(
@@ -176,6 +208,10 @@ def main(argv: Sequence[str] | None = None) -> None:
         targets = [float(target) for target in arguments.targets.split(",")]
     except ValueError:
         parser.error("--seeds and --targets are numbers, like 0,1,2 and 50,20,10")
+    if arguments.published is not None:
+        runs = published_runs(arguments.published)
+        print(matrix(costs(runs, targets, arguments.figure), runs, targets, arguments.figure))
+        return
     try:
         chosen = [Recipe.of(name, arguments.images, arguments.every, overrides) for name in arguments.recipes]
     except UserError as error:

@@ -82,6 +82,31 @@ def test_a_target_is_reached_at_the_first_evaluation_at_or_below_it(script: Modu
     ]
 
 
+def test_all_recipes_by_who_gets_furthest(script: ModuleType) -> None:
+    runs = {
+        ("a", 0): run(60.0, 20.0),
+        ("a", 1): run(50.0, 40.0),
+        ("b", 0): run(49.0, 20.0),
+        ("c", 0): run(51.0),
+    }
+    rows = script.costs(runs, [20, 50], "fd")
+    assert script.matrix(rows, runs, [20, 50], "fd").splitlines() == [
+        "| recipe | seeds | fd 50 | fd 20 |",
+        "|---|---|---|---|",
+        "| b | 1 | 2 | 4 |",
+        "| a | 2 | 3 (2 to 4) | 4, 1 of 2 |",
+        "| c | 1 |  |  |",
+    ]
+
+
+def test_published_runs_need_no_training(script: ModuleType, capsys: Any) -> None:
+    script.main(["--published", "mnist_hundred_epochs", "--targets", "5,2"])
+    rows = [line.split(" | ")[:2] for line in capsys.readouterr().out.splitlines()]
+    assert rows[0] == ["| recipe", "seeds"]
+    assert ["| san r1", "1"] in rows
+    assert rows[2] == ["| conditional_san", "1"]
+
+
 def test_a_figure_that_is_none_reaches_nothing(script: ModuleType) -> None:
     assert script.reached(run(float("nan"), 3.0), "fd", 5)["images_seen"] == 200
 
