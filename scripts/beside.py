@@ -10,65 +10,21 @@ the columns. Figures of other protocols (metrics, samples, real images) do not c
 from __future__ import annotations
 
 import argparse
-import json
-from collections.abc import Iterable, Sequence
-from functools import cached_property
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
-from gan_experiments import records
+from gan_experiments.cli.report import runs_of, selected
+from gan_experiments.errors import UserError
 from gan_experiments.reports import Group, grouped, tables
-from gan_experiments.runs import RunFolder, runs_below
+from gan_experiments.reports.published import read
 
 DATA = Path(__file__).resolve().parent.parent / "docs" / "results" / "data"
 COSTS = ["updates", "images", "cpu_seconds"]
 
 
-class PublishedRun(RunFolder):
-    """One of the small files that scripts/reproduce.py leaves in data/: what the run varied, and its evaluations."""
-
-    @cached_property
-    def document(self) -> dict[str, Any]:
-        document: dict[str, Any] = json.loads(self.path.read_text(encoding="utf-8"))
-        return document
-
-    @cached_property
-    def varied(self) -> dict[str, str]:
-        return {key: value for key, value in self.document["settings"].items() if key != "seed"}
-
-    @property
-    def name(self) -> str:
-        """The model and what else the run varied: "san r1"."""
-        return " ".join(value for key, value in self.varied.items() if key != "data" and value != "-")
-
-    @cached_property
-    def record(self) -> dict[str, Any]:
-        settings = {key: value for key, value in self.varied.items() if not is_option(key)}
-        return {"status": "finished", "config": {**settings, "seed": self.document["settings"]["seed"]}}
-
-    @cached_property
-    def summary(self) -> dict[str, Any]:
-        return {"step": self.evaluations[-1]["step"], "provenance": self.document["provenance"]}
-
-    @cached_property
-    def choices(self) -> dict[str, str]:
-        return {key: value for key, value in self.varied.items() if is_option(key) and value != "-"}
-
-    @cached_property
-    def evaluations(self) -> list[dict[str, Any]]:
-        measured = {key: self.document[key] for key in ("protocol", "floor")}
-        rows = (records.evaluation({**row, **measured}) for row in self.document["evaluations"])
-        return [row for row in rows if row is not None]
-
-
-def is_option(key: str) -> bool:
-    """Whether a key names a group of options (data, penalty@model.penalties.r1), not a single setting (optim.lr)."""
-    return "." not in key.partition("@")[0]
-
-
 def published(name: str) -> list[Group]:
     """The groups of docs/results/data/NAME."""
-    return grouped(PublishedRun(path) for path in sorted((DATA / name).glob("*.json")))
+    return grouped(read(DATA / name))
 
 
 def beside(baselines: Sequence[Group], own: Sequence[Group]) -> list[Group]:
@@ -93,19 +49,16 @@ def main(argv: Sequence[str] | None = None) -> None:
         "--columns", help="figures and costs: fd_lenet,recall_lenet,cpu_seconds; default: all"
     )
     arguments = parser.parse_args(argv)
-    own = grouped(runs_in(arguments.folders))
-    for table in tables(beside(published(arguments.name), own)):
-        columns = arguments.columns.split(",") if arguments.columns else [*table.figures, *COSTS]
-        print(f"{table.name}\n{table.select(columns).markdown()}\n".lstrip())
-
-
-def runs_in(folders: Iterable[Path]) -> list[RunFolder]:
-    runs = []
-    for folder in folders:
-        if not (below := runs_below(folder)):
-            raise SystemExit(f"{folder}: no run here or below; gan-train leaves its runs in outputs")
-        runs += below
-    return runs
+    try:
+        own = grouped(runs_of(arguments.folders)) if arguments.folders else []
+        made = tables(beside(published(arguments.name), own))
+        if arguments.columns is not None:
+            made = selected(made, arguments.columns.split(","))
+    except UserError as error:
+        parser.error(str(error))
+    for table in made:
+        whole = table if arguments.columns else table.select([*table.figures, *COSTS])
+        print(f"{table.name}\n{whole.markdown()}\n".lstrip())
 
 
 if __name__ == "__main__":

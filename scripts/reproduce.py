@@ -12,9 +12,7 @@ docs/results/data keeps of what is published) and the runs themselves, below swe
 from __future__ import annotations
 
 import argparse
-import json
-import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -27,13 +25,13 @@ from gan_experiments.cli.catalogue import override_key
 from gan_experiments.cli.names import job_name
 from gan_experiments.reports import Group, Table, grouped, tables
 from gan_experiments.reports.pictures import opened, tiles
+from gan_experiments.reports.published import document
 from gan_experiments.runs import RunFolder, runs_below
 
 TABLES = Path(__file__).with_suffix(".yaml")
 SHOWN = 16  # samples of a strip
 POINTS = 240  # pixels across a picture of points
 LABEL = 130  # pixels of a strip's name, at least
-LONGEST = 25  # of a protocol's lists in data/
 SPREAD = "After ±: the standard deviation over seeds; of a single run its standard error, where it has one."
 
 
@@ -113,32 +111,6 @@ def contact_sheet(ordered: Sequence[Table]) -> Image.Image:
         for place, image in enumerate(images):
             picture.paste(image, (left + place * width, index * height))
     return picture
-
-
-def short(node: Any) -> Any:
-    """A protocol without its long lists."""
-    if not isinstance(node, Mapping):
-        return node
-    return {k: short(v) for k, v in node.items() if not (isinstance(v, list) and len(v) > LONGEST)}
-
-
-def figures(values: Mapping[str, float]) -> dict[str, float | str]:
-    """To six digits; what JSON has no number for is text, as in metrics.jsonl."""
-    return {name: float(f"{v:.6g}") if math.isfinite(v) else str(v) for name, v in values.items()}
-
-
-def document(settings: Mapping[str, str], run: RunFolder) -> str:
-    """A run in a few KiB of JSON, a line an evaluation: what it varied, how it was measured, and each evaluation."""
-    *_, last = run.evaluations
-    provenance = {key: value for key, value in run.summary.get("provenance", {}).items() if key != "host"}
-    head = {"settings": settings, "provenance": provenance}
-    head |= {"protocol": short(last["protocol"]), "floor": figures(last["floor"])}
-    costs = ("step", "images_seen", "seconds", "training_seconds", "cpu_seconds")
-    lines = [
-        json.dumps({key: row[key] for key in costs if key in row} | {"metrics": figures(row["metrics"])})
-        for row in run.evaluations
-    ]
-    return json.dumps(head)[:-1] + ', "evaluations": [\n' + ",\n".join(lines) + "\n]}\n"
 
 
 def write_data(groups: Sequence[Group], folder: Path) -> None:

@@ -25,7 +25,7 @@ from typing import Any
 
 import torch
 
-from beside import DATA, published
+from beside import DATA
 from gan_experiments.cli import train
 from gan_experiments.cli.arguments import expanded
 from gan_experiments.cli.catalogue import Catalogue
@@ -34,6 +34,7 @@ from gan_experiments.cli.names import job_folder
 from gan_experiments.config import Config, Length
 from gan_experiments.errors import UserError
 from gan_experiments.noise import Noise
+from gan_experiments.reports.published import read
 from gan_experiments.runs import RunFolder
 from gan_experiments.training.engine import Engine
 from gan_experiments.types import Batch
@@ -176,8 +177,7 @@ def matrix(rows: Sequence[dict[str, Any]], runs: Runs, targets: Sequence[float],
 
 def published_runs(name: str) -> Runs:
     """The evaluations of a published table's runs, by their names there."""
-    runs = [run for group in published(name) for run in group.runs]
-    return {(run.name, int(run.seed)): run.evaluations for run in runs}
+    return {(run.name, int(run.seed)): run.evaluations for run in read(DATA / name)}
 
 
 def seeds_of(name: str, runs: Runs) -> int:

@@ -8,7 +8,6 @@ The runs are the small files that scripts/reproduce.py leaves in data/ and docs/
 from __future__ import annotations
 
 import argparse
-import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -19,6 +18,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import EngFormatter, LogFormatter
 
 from gan_experiments.figures import direction
+from gan_experiments.reports import published
 
 COLOURS = (
     "#0072b2",
@@ -45,11 +45,8 @@ def read(folder: Path, methods: Sequence[str]) -> dict[str, list[list[dict[str, 
     methods: which of them, and in what order; all where it is empty.
     """
     runs: dict[str, list[list[dict[str, Any]]]] = {}
-    for path in sorted(folder.glob("*.json")):
-        run = json.loads(path.read_text(encoding="utf-8"))
-        varied = [value for key, value in run["settings"].items() if key not in ("data", "seed")]
-        name = " ".join(value for value in varied if value != "-")
-        runs.setdefault(name, []).append(run["evaluations"])
+    for run in published.read(folder):
+        runs.setdefault(run.name, []).append(run.evaluations)
     if not runs:
         raise SystemExit(f"{folder} has no files of runs")
     missing = sorted(set(methods) - set(runs))

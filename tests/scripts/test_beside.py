@@ -92,12 +92,22 @@ def test_own_runs_stand_beside_those_of_the_same_protocol(
 
 
 def test_an_option_that_the_table_varies_is_read_from_own_runs(script: ModuleType, tmp_path: Path) -> None:
-    make_run(tmp_path, {"model": "san"}, {"seed": 0, "optim": {"decay_start": 0.25}}, [{"fd_lenet": 1.0}])
-    groups = script.beside(script.published("mnist_r1"), script.grouped(script.runs_in([tmp_path])))
+    run = make_run(
+        tmp_path, {"model": "san"}, {"seed": 0, "optim": {"decay_start": 0.25}}, [{"fd_lenet": 1.0}]
+    )
+    groups = script.beside(script.published("mnist_r1"), script.grouped([run]))
     assert groups[-1].label == {"runs": "own", "model": "san", "optim.decay_start": "0.25"}
     assert groups[0].label["runs"] == "published"
 
 
-def test_a_folder_without_runs_is_said(script: ModuleType, tmp_path: Path) -> None:
-    with pytest.raises(SystemExit, match="no run here or below"):
-        script.main(["mnist", str(tmp_path)])
+def test_mistakes_are_one_sentence(
+    script: ModuleType, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    for words, sentence in {
+        ("mnist", str(tmp_path)): "no run here or below; gan-train leaves its runs in outputs",
+        ("mnist", "--columns", "fd_lenet,fdi"): "--columns: these runs have no fdi; there are fd_lenet,",
+        ("mnits",): "invalid choice: 'mnits'",
+    }.items():
+        with pytest.raises(SystemExit, match="2"):
+            script.main(words)
+        assert sentence in capsys.readouterr().err

@@ -168,12 +168,6 @@ def test_published_lines_stand_below_ours_in_the_table_of_their_data(reproduce: 
     assert Image.open(tmp_path / "samples.png").size == (130 + 3 * 241, 241)
 
 
-def test_figures_that_json_cannot_hold_are_text_and_long_lists_are_left_out(script: ModuleType) -> None:
-    assert script.figures({"fd": float("nan"), "kid": 1 / 3}) == {"fd": "nan", "kid": 0.333333}
-    protocol = {"a": {"histogram": [0] * 1000, "digits": [0] * 10}, "generated": 9}
-    assert script.short(protocol) == {"a": {"digits": [0] * 10}, "generated": 9}
-
-
 def test_a_mistake_is_one_sentence(reproduce: Any, tmp_path: Path, capsys: Any) -> None:
     for words, sentence in {
         ("mnist", "--methods", "gann"): "there is no model=gann",
