@@ -16,7 +16,9 @@ from gan_experiments.models.autoencoder import divergence_from_prior, draw, post
 
 @pytest.fixture
 def model(compose: Any) -> Any:
-    return built(compose, "model=vaegan", "model.discriminator_norm=none", "model.gamma=0.25")
+    return built(
+        compose, "model=vaegan", "model.discriminator_norm=none", "model.gamma=0.25", "model.likelihood=0.5"
+    )
 
 
 def run(model: Any) -> tuple[Any, dict[str, torch.Tensor], dict[str, torch.Tensor], dict[str, torch.Tensor]]:
@@ -33,7 +35,7 @@ def test_terms_are_the_papers(model: Any) -> None:
     likelihood = 0.5 * (d.features(decoded) - d.features(images)).square().sum(1).mean()
     expected = {
         "divergence": divergence_from_prior(mean, log_variance).mean(),
-        "reconstruction": likelihood,
+        "reconstruction": 0.5 * likelihood,
     }
     assert {k: v.item() for k, v in encoder.items()} == pytest.approx(
         {k: v.item() for k, v in expected.items()}
@@ -76,7 +78,7 @@ def test_all_gradients_are_those_before_any_network_moves(model: Any) -> None:
         for parameter in model.encoder.parameters():
             parameter.add_(1.0)
     generator = model.generator_loss(step)["reconstruction"]
-    assert generator.item() == pytest.approx(0.25 * encoder.item())
+    assert generator.item() == pytest.approx(0.25 / 0.5 * encoder.item())
     before = [g.clone() for g in gradients(sum(model.discriminator_loss(step).values()), model.discriminator)]  # type: ignore[union-attr]
     with torch.no_grad():  # the decoder's step
         for parameter in model.generator.parameters():
@@ -96,7 +98,11 @@ def test_encoder_decoder_discriminator_on_one_batch(compose: Any, tmp_path: Path
 
 @pytest.mark.parametrize(
     ("override", "message"),
-    [("model.gamma=-1", "model.gamma must be"), ("model.prior=uniform", "must be normal")],
+    [
+        ("model.gamma=-1", "model.gamma must be"),
+        ("model.likelihood=-1", "model.likelihood must be"),
+        ("model.prior=uniform", "must be normal"),
+    ],
 )
 def test_refuses_values_that_make_no_sense(override: str, message: str, compose: Any) -> None:
     with pytest.raises(UserError, match=message):

@@ -32,18 +32,21 @@ class VaeGan(GaussianEncoding):
     layer, summed over features. Encoder, decoder (the generator) and discriminator are updated in this order,
     with the gradients that all three have before any of them moves.
 
-    gamma: weight of the reconstruction error against the adversarial loss in the decoder's update.
+    gamma: weight of the reconstruction error against the adversarial loss in the decoder's update. likelihood: its weight
+    against the divergence in the encoder's: one over the variance that equation 7 sets to 1, in units of the features.
     discriminator_norm: normalisation of the discriminator's layers. head: its last layer and that layer's terms.
     """
 
     gamma: float = MISSING
     discriminator_norm: Norm = MISSING
     head: Any = MISSING
+    likelihood: float = 1.0
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if self.gamma < 0:
-            raise UserError(f"model.gamma must be 0 or more, not {self.gamma}")
+        for name in ("gamma", "likelihood"):
+            if getattr(self, name) < 0:
+                raise UserError(f"model.{name} must be 0 or more, not {getattr(self, name)}")
         if self.prior is not Prior.normal:
             raise UserError("model.prior must be normal: the divergence of a VAE is from N(0, I)")
 
@@ -81,7 +84,7 @@ class VaeGan(GaussianEncoding):
         step.shared["codes"] = codes.detach()
         return {
             "divergence": divergence_from_prior(mean, log_variance).mean(),
-            "reconstruction": self.feature_error(self.generator(codes), step.batch.images),
+            "reconstruction": self.likelihood * self.feature_error(self.generator(codes), step.batch.images),
         }
 
     def generator_loss(self, step: Step) -> dict[str, Tensor]:

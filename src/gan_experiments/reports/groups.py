@@ -21,7 +21,10 @@ SILENT = (
 MAX_SETTINGS = 2000
 LAUNCHING = ("gpu.graphs", "gpu.checkpointing")  # the results are those without them
 NO_SETTING = ("seed", "resume", "sweep", *LAUNCHING)
-SINCE = {"network.spectral_scale": "1.0"}  # settings that runs of earlier versions lack, and what these did
+SINCE = {  # settings that runs of earlier versions lack, and what these did
+    "network.spectral_scale": "1.0",
+    "train.accumulate": "1",
+}
 
 
 @dataclass
