@@ -190,7 +190,10 @@ def main(argv: Sequence[str] | None = None) -> None:
     )
     choices = [RECORD, *declared()["mnist"].methods]
     parser.add_argument("--recipes", nargs="+", default=[RECORD], choices=choices, metavar="NAME")
-    parser.add_argument("--published", choices=sorted(path.name for path in DATA.iterdir()), metavar="TABLE")
+    tables = sorted(path.name for path in DATA.iterdir())
+    parser.add_argument(
+        "--published", choices=tables, metavar="TABLE", help="do not train: a published table's runs"
+    )
     parser.add_argument("--targets", default="50,20,10,5", help="default: %(default)s")
     parser.add_argument("--figure", default="fd_lenet", help="the smaller, the better; default: %(default)s")
     parser.add_argument(
@@ -210,6 +213,8 @@ def main(argv: Sequence[str] | None = None) -> None:
         parser.error("--seeds and --targets are numbers, like 0,1,2 and 50,20,10")
     if arguments.published is not None:
         runs = published_runs(arguments.published)
+        if any(arguments.figure not in line["metrics"] for lines in runs.values() for line in lines):
+            parser.error(f"--figure: the runs of {arguments.published} have no {arguments.figure}")
         print(matrix(costs(runs, targets, arguments.figure), runs, targets, arguments.figure))
         return
     try:

@@ -144,6 +144,7 @@ def test_mistakes_are_one_sentence(script: ModuleType, capsys: Any) -> None:
         ("--recipes", "gann"): "invalid choice: 'gann'",
         ("--targets", "ten"): "--seeds and --targets are numbers",
         ("train.log_every=0",): "train.log_every must be at least 1, not 0",
+        ("--published", "mnist", "--figure", "fd_cifar"): "--figure: the runs of mnist have no fd_cifar",
     }.items():
         with pytest.raises(SystemExit, match="2"):
             script.main(arguments)
