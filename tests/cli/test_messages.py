@@ -43,8 +43,8 @@ TYPED = {
     "hydra/launcher=ray": 'hydra/launcher=ray needs a plugin: pip install "gan-experiments[ray]"',
     # keys
     "modle=san": "there is no setting modle. There are: ...\n  Did you mean 'model'?",
-    "train.step=5": "there is no setting train.step. train has: batch_size, ...\n  Did you mean 'steps'?",
-    "+train.step=5": "there is no setting train.step. train has: batch_size, ...\n  Did you mean 'steps'?",
+    "train.step=5": "there is no setting train.step. train has: accumulate, batch_size, ...\n  Did you mean 'steps'?",
+    "+train.step=5": "there is no setting train.step. train has: accumulate, batch_size, ...\n  Did you mean 'steps'?",
     "++model.latent=5": "there is no setting model.latent. model has: ...",
     "+foo=1": "there is no setting foo. There are: data, ...",
     "steps=5": "there is no setting steps\n  Did you mean 'train.steps'?",

@@ -68,3 +68,9 @@ def test_a_run_made_before_a_setting_was_added_belongs_to_those_with_its_old_val
         for seed, network in enumerate(networks)
     ]
     assert [len(group.runs) for group in grouped(runs)] == [2, 1]
+    trains = [{"steps": 2}, {"steps": 2, "accumulate": 1}]
+    runs = [
+        make_run(tmp_path / f"train{seed}", {}, {"seed": seed, "train": train})
+        for seed, train in enumerate(trains)
+    ]
+    assert [len(group.runs) for group in grouped(runs)] == [2]

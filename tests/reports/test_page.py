@@ -202,9 +202,9 @@ def test_boxes_by_setting_and_differences(tmp_path: Path) -> None:
 
 
 def test_settings_stand_a_line_each(tmp_path: Path) -> None:
-    config = {"seed": 3, "train": {"steps": 200}, "note": "two\nlines <b>"}
+    config = {"seed": 3, "optim": {"lr": 0.1}, "note": "two\nlines <b>"}
     text = made(make_run(tmp_path / "a", {"model": "gan"}, config, [{"fd": 1.0}]))
-    assert "<pre>model: gan\ntrain.steps: 200\nnote: two\\nlines &lt;b&gt;</pre>" in text
+    assert "<pre>model: gan\noptim.lr: 0.1\nnote: two\\nlines &lt;b&gt;</pre>" in text
 
 
 def test_settings_are_escaped_wherever_they_stand(tmp_path: Path) -> None:
