@@ -2,7 +2,7 @@
 
     python scripts/codes.py outputs/vaegan-mnist/RUN
 
-Of every run (or all runs below a folder) the first figure that it was measured by (fd_lenet, ...), of as many images, four
+Of every run (or all runs below a folder) the Frechet distance that it was measured by (fd_lenet, ...), of as many images, four
 times: decoded from the prior, as samples are; from a Gaussian with the mean and covariance of the codes of held-out
 images; from those codes themselves (of a VAE drawn from its posterior); and of the held-out images. Where the third is
 near the fourth the decoder is good, and what the first has more is the prior's: codes leave it empty in places. The last
@@ -25,6 +25,7 @@ from gan_experiments.api import TrainedModel
 from gan_experiments.cli.eval import checkpoints
 from gan_experiments.data.transforms import to_float
 from gan_experiments.errors import UserError
+from gan_experiments.metrics import scores
 from gan_experiments.metrics.evaluator import FeatureEvaluator, FeatureMetrics
 from gan_experiments.models.autoencoder import Encoding, GaussianEncoding, draw, posterior
 from gan_experiments.noise import Noise
@@ -36,17 +37,16 @@ KINDS = ("prior", "Gaussian of the codes", "codes", "real images")
 
 def codes(model: TrainedModel, images: Tensor) -> Tensor:
     """Codes (n, d) of images (n, c, h, w): of a VAE, draws from q(z|x)."""
-    assert isinstance(model.model, Encoding)
     noise = Noise(0, model.device)
     parts = []
-    with torch.no_grad():
-        for part in images.to(model.device).split(BATCH):
-            if isinstance(model.model, GaussianEncoding):
-                parts.append(draw(*posterior(model.networks["encoder"](part)), noise))
-            else:
-                z = model.model.encode(model.networks, part).z
-                assert z is not None
-                parts.append(z)
+    for part in images.split(BATCH):
+        if isinstance(model.model, GaussianEncoding):
+            with torch.no_grad():
+                z: Tensor | None = draw(*posterior(model.networks["encoder"](part.to(model.device))), noise)
+        else:
+            z = model.encode(part).z
+        assert z is not None
+        parts.append(z)
     return torch.cat(parts)
 
 
@@ -66,12 +66,13 @@ def decoded(model: TrainedModel, z: Tensor) -> Tensor:
 
 
 def measured(evaluator: FeatureEvaluator, images: Tensor) -> float:
+    """The Frechet distance of images (n, c, h, w)."""
     extraction = evaluator.extraction()
     for part in images.split(BATCH):
         extraction.add(part)
     features = extraction.features()
     assert features is not None
-    return next(iter(evaluator.evaluate(features).values.values()))
+    return scores.distances(features, evaluator.real)[0]["fd"]
 
 
 def judged(model: TrainedModel) -> tuple[str, list[float], float]:
@@ -86,14 +87,13 @@ def judged(model: TrainedModel) -> tuple[str, list[float], float]:
     metrics.check(model.paths_data)
     evaluator = metrics.evaluator(model.data("train"), model.device, None, model.paths_data)
     held_out = model.data("test")
-    rows = np.random.default_rng(0).permutation(len(held_out))[: metrics.samples]
+    rows = evaluator.rows(held_out).numpy()
     images = to_float(torch.from_numpy(np.concatenate(held_out.pieces(rows))))
     z = codes(model, images)
     samples = model.generate(model.feed(0).take(len(z)))
     shown = (samples, decoded(model, like(z)), decoded(model, z), images)
     error = (model.reconstruct(images) - images).square().mean()
-    name = metrics.best or ""
-    return name, [measured(evaluator, one) for one in shown], float(error)
+    return metrics.key("fd"), [measured(evaluator, one) for one in shown], float(error)
 
 
 def main(argv: Sequence[str] | None = None) -> int:

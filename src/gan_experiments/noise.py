@@ -40,20 +40,20 @@ class Noise:
         total = self.parts * samples * (parallel.world_size() if self.split else 1)
         numbers: Tensor = draw(total, *dims, generator=self.generator, device=self.device)  # type: ignore[operator]
         share = numbers[parallel.local_slice(total)] if self.split else numbers
-        return share if self.parts == 1 else share[self.rows(samples)]
+        return share[self.rows(samples)]
 
     def rows(self, samples: int) -> slice:
         """Those of this rank's share that the part whose turn it is has, `samples` of them."""
         return slice(self.part * samples, (self.part + 1) * samples)
 
-    def each_part(self) -> Iterator[int]:
+    def each_part(self) -> Iterator[None]:
         """The parts in turn; each begins with the numbers that the first began with, and is given its rows of them."""
         start = self.generator.get_state() if self.parts > 1 else None
         for part in range(self.parts):
             if start is not None:
                 self.generator.set_state(start)
             self.part = part
-            yield part
+            yield
         self.part = 0
 
     def state_dict(self) -> Tensor:

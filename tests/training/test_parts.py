@@ -78,7 +78,7 @@ def test_the_gradients_of_parts_add_up_to_that_of_the_whole(tmp_path: Path, name
     assert (tiny.weights(whole) - before).norm() > 1e-5
 
 
-@pytest.mark.parametrize("model", ["pix2pix", "cyclegan"])
+@pytest.mark.parametrize("model", tiny.TRANSLATORS)
 def test_translators_learn_the_same_from_parts(tmp_path: Path, model: str) -> None:
     words = [*tiny.translation(tmp_path / "data", model)[:-1], "train.batch_size=4"]
     words += ["model.pool=3"] * (model == "cyclegan")

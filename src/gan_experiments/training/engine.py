@@ -147,9 +147,8 @@ class Engine:
             with self.gpu.autocast(self.device):
                 losses = phase.loss(step)
             total = torch.stack([term.float() for term in losses.values()]).sum()
-            mean = total if self.noise.parts == 1 else total / self.noise.parts
             # Only these gradients: what the others would get is neither computed nor kept.
-            mean.backward(inputs=parameters)  # type: ignore[no-untyped-call]
+            (total / self.noise.parts).backward(inputs=parameters)  # type: ignore[no-untyped-call]
             self._check(phase.name, total.detach())
             step.log(f"loss/{phase.name}", total)
             if len(losses) > 1:
