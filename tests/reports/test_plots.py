@@ -9,7 +9,7 @@ from xml.etree import ElementTree
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from gan_experiments.reports.plots import (
@@ -79,6 +79,8 @@ def test_labels_do_not_cover_each_other(ends: list[float]) -> None:
 numbers = st.floats(allow_nan=True, allow_infinity=True)
 
 
+@example([(0.0, 5e-324)], [])
+@example([(0.0, 1e-250), (1.0, 1e-280)], [])
 @given(
     st.lists(st.tuples(st.floats(0, 1e15), numbers), max_size=20),
     st.lists(st.tuples(numbers, numbers, numbers)),

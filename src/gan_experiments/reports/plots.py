@@ -18,6 +18,7 @@ LETTER = 7.9  # pixels of a label's letter, at most
 TICK = 6.8  # and of a tick's
 LABEL = 22  # letters of a label
 LARGEST = 1e100  # values beyond are left out
+SMALLEST = 1e-200  # what lies within stands at 0
 COLOURS = 8  # of the page; lines beyond are grey
 LABEL_HEIGHT = 13
 MAX_POINTS = 240
@@ -119,8 +120,11 @@ class _Axis:
     ) -> None:
         self.whole = whole
         self.log = log and low > 0 and high / low > 30
-        if high - low <= 1e-9 * max(abs(low), abs(high)) or high - low < 1e-200:
-            low, high = (low - abs(low) / 2, high + abs(high) / 2) if low else (0.0, 1.0)
+        size = max(abs(low), abs(high))
+        if size < SMALLEST:
+            low, high, self.log = 0.0, 1.0, False
+        elif high - low <= 1e-9 * size:
+            low, high = low - size / 2, high + size / 2
         self.low, self.high, self.start, self.end = low, high, start, end
 
     def __call__(self, value: float) -> float:
