@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import json
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -39,6 +41,36 @@ def test_autocast_is_on_for_bf16_alone() -> None:
         assert (weight @ weight).dtype is torch.bfloat16
     with gpu().autocast(cpu):
         assert (weight @ weight).dtype is torch.float32
+
+
+@pytest.mark.parametrize(
+    ("device", "capability", "amx", "found"),
+    [
+        ("cpu", (0, 0), True, "bf16"), ("cpu", (9, 0), False, "fp32"), ("mps", (9, 0), True, "fp32"),
+        ("cuda", (9, 0), False, "bf16"), ("cuda", (8, 0), False, "bf16"), ("cuda", (7, 5), True, "fp32"),
+    ],
+)  # fmt: skip
+def test_auto_is_bf16_on_devices_with_units_for_it(
+    device: str, capability: tuple[int, int], amx: bool, found: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(torch.cuda, "get_device_capability", lambda _: capability)
+    monkeypatch.setattr(torch.cpu, "_is_amx_tile_supported", lambda: amx)
+    assert gpu(precision=Precision.auto).arithmetic(torch.device(device)) is Precision(found)
+    for said in (Precision.fp32, Precision.bf16):
+        assert gpu(precision=said).arithmetic(torch.device(device)) is said
+
+
+@pytest.mark.parametrize("amx", [True, False])
+def test_a_run_says_what_auto_came_to(
+    amx: bool, compose: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from gan_experiments.training import run
+
+    monkeypatch.setattr(torch.cpu, "_is_amx_tile_supported", lambda: amx)
+    config, record = compose("model=gan", "gpu.precision=auto")
+    run(config, tmp_path, record)
+    summary = json.loads((tmp_path / "summary.json").read_text())
+    assert summary["provenance"]["precision"] == ("bf16" if amx else "fp32")
 
 
 @pytest.mark.gpu

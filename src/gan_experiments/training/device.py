@@ -17,6 +17,8 @@ from gan_experiments.training.allocator import keep_memory
 
 log = logging.getLogger(__name__)
 
+AMPERE = (8, 0)  # compute capability of the first GPUs whose tensor cores multiply bf16
+
 
 class Kind(Enum):
     auto = "auto"
@@ -26,6 +28,7 @@ class Kind(Enum):
 
 
 class Precision(Enum):
+    auto = "auto"
     fp32 = "fp32"
     bf16 = "bf16"
 
@@ -35,8 +38,8 @@ class Gpu:
     """Device, precision and number of ranks.
 
     device: `auto` takes CUDA, then MPS, then the CPU. precision: bf16 runs the networks under autocast; weights,
-    optimiser state, scores, losses and penalties stay float32. devices: data-parallel ranks to start on this machine,
-    where no launcher (torchrun, srun) does.
+    optimiser state, scores, losses and penalties stay float32; `auto` is bf16 where the device is made for it. devices:
+    data-parallel ranks to start on this machine, where no launcher (torchrun, srun) does.
     compile: torch.compile the networks. graphs: on one CUDA device, record the work of an iteration once and replay it
     (training/graphs.py). checkpointing: compute the inside of blocks again in the backward pass (training/recomputing.py).
     channels_last: memory format of images and convolutions.
@@ -106,9 +109,19 @@ class Gpu:
         return self.graphs
 
     def autocast(self, device: torch.device) -> AbstractContextManager[None]:
-        bf16 = self.precision is Precision.bf16
+        bf16 = self.arithmetic(device) is Precision.bf16
         context: AbstractContextManager[None] = torch.autocast(device.type, torch.bfloat16, enabled=bf16)
         return context
+
+    def arithmetic(self, device: torch.device) -> Precision:
+        """What the networks compute in on `device`: of `auto`, bf16 on GPUs and processors with units for it."""
+        if self.precision is not Precision.auto:
+            return self.precision
+        if device.type == "cuda":
+            made_for_it = torch.cuda.get_device_capability(device) >= AMPERE
+        else:
+            made_for_it = device.type == "cpu" and torch.cpu._is_amx_tile_supported()
+        return Precision.bf16 if made_for_it else Precision.fp32
 
     def memory_format(self, network: Network) -> torch.memory_format:
         """Of images and convolutions: `channels_last` where it is on and the family gains from it."""

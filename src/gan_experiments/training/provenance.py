@@ -21,7 +21,7 @@ def provenance(gpu: Gpu, device: torch.device) -> dict[str, Any]:
         "commit": commit(),
         "host": platform.node(),
         "device": torch.cuda.get_device_name(device) if device.type == "cuda" else processor(),
-        "precision": gpu.precision.value,
+        "precision": gpu.arithmetic(device).value,
         "devices": gpu.devices,
         "threads": torch.get_num_threads(),
     }
