@@ -30,6 +30,7 @@ COLOURS = (
     "#000000",
     "#999999",
 )  # Okabe & Ito
+STYLES = [(colour, line) for line in ("-", "--") for colour in COLOURS]
 AXES = {
     "images_seen": "real images",
     "cpu_seconds": "CPU seconds of training",
@@ -69,8 +70,8 @@ def curve(runs: list[list[dict[str, Any]]], figure: str, over: str) -> np.ndarra
 
 def draw(axes: Axes, curves: dict[str, np.ndarray], figure: str, over: str) -> None:
     axes.set(xlabel=AXES[over], title=figure)
-    for (name, points), colour in zip(curves.items(), COLOURS, strict=False):
-        axes.plot(points[:, 0], points[:, 1], color=colour, marker=".", label=name)
+    for (name, points), (colour, line) in zip(curves.items(), STYLES, strict=False):
+        axes.plot(points[:, 0], points[:, 1], line, color=colour, marker=".", label=name)
         axes.fill_between(points[:, 0], points[:, 2], points[:, 3], color=colour, alpha=0.15, linewidth=0)
     axes.spines[["top", "right"]].set_visible(False)
     axes.grid(axis="y", alpha=0.3)
@@ -86,13 +87,12 @@ def draw(axes: Axes, curves: dict[str, np.ndarray], figure: str, over: str) -> N
 
 
 def name_lines(axes: Axes, curves: dict[str, np.ndarray]) -> None:
-    """Each line's name at its end, moved up where it would cover the one below."""
+    """Each line's name at its end, moved where it would cover another."""
     to_axes = axes.transData - axes.transAxes
     right = max(points[-1, 0] for points in curves.values())
-    place = -1.0
-    ends = sorted(zip(curves.items(), COLOURS, strict=False), key=lambda item: item[0][1][-1, 1])
-    for (name, points), colour in ends:
-        place = max(to_axes.transform((right, points[-1, 1]))[1], place + GAP)
+    ends = sorted(zip(curves.items(), STYLES, strict=False), key=lambda item: item[0][1][-1, 1])
+    heights = [to_axes.transform((right, points[-1, 1]))[1] for (_, points), _ in ends]
+    for ((name, _), (colour, _)), place in zip(ends, apart(heights), strict=True):
         axes.annotate(
             f" {name}",
             (right, place),
@@ -103,18 +103,29 @@ def name_lines(axes: Axes, curves: dict[str, np.ndarray]) -> None:
         )
 
 
+def apart(heights: Sequence[float]) -> list[float]:
+    """Rising heights at least GAP apart: moved up, and down again from the axis' end."""
+    places: list[float] = []
+    for height in heights:
+        places.append(max(height, places[-1] + GAP) if places else height)
+    above = 1 + GAP
+    for index in reversed(range(len(places))):
+        places[index] = above = min(places[index], above - GAP)
+    return places
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("folder", type=Path, help="of files that reproduce.py wrote")
-    parser.add_argument("--methods", default="", help=f"up to {len(COLOURS)} of them: san,gan")
+    parser.add_argument("--methods", default="", help=f"up to {len(STYLES)} of them: san,gan")
     parser.add_argument("--figures", default="fd_lenet", help="a panel each: fd_lenet,recall_lenet")
     parser.add_argument("--over", choices=AXES, default="images_seen")
     parser.add_argument("--output", type=Path, default=Path("outputs/figures/curves.png"))
     arguments = parser.parse_args()
     runs = read(arguments.folder, [name for name in arguments.methods.split(",") if name])
-    if len(runs) > len(COLOURS):
+    if len(runs) > len(STYLES):
         raise SystemExit(f"{len(runs)} methods are more than a picture shows: choose with --methods")
     figures = arguments.figures.split(",")
     figure = Figure(figsize=(1 + 5 * len(figures), 4), layout="constrained")

@@ -109,6 +109,14 @@ def test_curves_are_means_and_ranges_over_seeds(tmp_path: Path) -> None:
         module.read(tmp_path / "elsewhere", [])
 
 
+def test_names_of_lines_do_not_cover_each_other() -> None:
+    module = load("figures/curves")
+    gap = module.GAP
+    assert module.apart([0.1, 0.5, 0.9]) == [0.1, 0.5, 0.9]
+    assert module.apart([0.5, 0.5, 0.8]) == pytest.approx([0.5, 0.5 + gap, 0.8])
+    assert module.apart([0.2, 0.99, 1.0, 1.0]) == pytest.approx([0.2, 1 - 2 * gap, 1 - gap, 1.0])
+
+
 def test_curves_are_drawn(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     module = load("figures/curves")
     published(tmp_path, "gan", 0, [30, 20, 10])
