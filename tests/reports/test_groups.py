@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 from gan_experiments.reports import grouped
@@ -59,6 +60,19 @@ def test_how_updates_are_launched_does_not_part_groups(tmp_path: Path) -> None:
     assert len(grouped(runs)) == 1
     runs.append(make_run(tmp_path / "3", {"model": "gan"}, {"seed": 3, "gpu": {"precision": "bf16"}}))
     assert len(grouped(runs)) == 2
+
+
+def test_a_precision_that_was_chosen_by_the_machine_is_what_it_came_to(tmp_path: Path) -> None:
+    runs = []
+    for seed, (said, was) in enumerate(
+        [("auto", "bf16"), ("bf16", "bf16"), ("auto", "fp32"), ("auto", None)]
+    ):
+        runs.append(make_run(tmp_path / str(seed), {}, {"seed": seed, "gpu": {"precision": said}}))
+        (tmp_path / str(seed) / "summary.json").write_text(
+            json.dumps({"provenance": was and {"precision": was}})
+        )
+    found = [(group.settings["gpu.precision"], len(group.runs)) for group in grouped(runs)]
+    assert found == [("bf16", 2), ("fp32", 1), ("auto", 1)]
 
 
 def test_a_run_made_before_a_setting_was_added_belongs_to_those_with_its_old_value(tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from gan_experiments import records
 from gan_experiments.plain import plain
 from gan_experiments.reports.text import cut, flatten
 from gan_experiments.runs import RunFolder
@@ -21,6 +22,7 @@ SILENT = (
 MAX_SETTINGS = 2000
 LAUNCHING = ("gpu.graphs", "gpu.checkpointing")  # the results are those without them
 NO_SETTING = ("seed", "resume", "sweep", *LAUNCHING)
+PRECISION = "gpu.precision"
 SINCE = {  # settings that runs of earlier versions lack, and what these did
     "network.spectral_scale": "1.0",
     "train.accumulate": "1",
@@ -75,6 +77,8 @@ def choices(run: RunFolder) -> dict[str, str]:
 
 def settings(run: RunFolder) -> dict[str, str]:
     flat = flatten(run.config)
+    if flat.get(PRECISION) == "auto":  # another arithmetic on another machine
+        flat[PRECISION] = str(records.mapping(run.summary.get("provenance")).get("precision", "auto"))
     groups = {key.partition(".")[0] for key in flat}
     flat = {key: value for key, value in SINCE.items() if key.partition(".")[0] in groups} | flat
     return {key: flat[key] for key in list(flat)[:MAX_SETTINGS] if key not in NO_SETTING}
