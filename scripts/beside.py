@@ -19,6 +19,7 @@ from gan_experiments.reports import Group, grouped, tables
 from gan_experiments.reports.published import read
 
 DATA = Path(__file__).resolve().parent.parent / "docs" / "results" / "data"
+NAMES = sorted(path.name for path in DATA.iterdir())
 COSTS = ["updates", "images", "cpu_seconds"]
 
 
@@ -39,11 +40,10 @@ def beside(baselines: Sequence[Group], own: Sequence[Group]) -> list[Group]:
 
 
 def main(argv: Sequence[str] | None = None) -> None:
-    names = sorted(path.name for path in DATA.iterdir())
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("name", choices=names, metavar="NAME", help=", ".join(names))
+    parser.add_argument("name", choices=NAMES, metavar="NAME", help=", ".join(NAMES))
     parser.add_argument("folders", type=Path, nargs="*", help="of runs, however deep below")
     parser.add_argument(
         "--columns", help="figures and costs: fd_lenet,recall_lenet,cpu_seconds; default: all"

@@ -12,7 +12,7 @@ import argparse
 from collections import defaultdict
 from collections.abc import Sequence
 
-from beside import DATA
+from beside import DATA, NAMES
 from gan_experiments.figures import direction, error_of
 from gan_experiments.reports.figures import Estimate
 from gan_experiments.reports.published import PublishedRun, read
@@ -49,8 +49,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    names = sorted(path.name for path in DATA.iterdir())
-    parser.add_argument("name", choices=names, metavar="TABLE", help=", ".join(names))
+    parser.add_argument("name", choices=NAMES, metavar="TABLE", help=", ".join(NAMES))
     parser.add_argument("--images", required=True, help="real images: 600000,3000000")
     parser.add_argument("--figure", default="fd_lenet", help="default: %(default)s")
     arguments = parser.parse_args(argv)

@@ -25,7 +25,7 @@ from typing import Any
 
 import torch
 
-from beside import DATA
+from beside import DATA, NAMES
 from gan_experiments.cli import train
 from gan_experiments.cli.arguments import expanded
 from gan_experiments.cli.catalogue import Catalogue
@@ -190,9 +190,8 @@ def main(argv: Sequence[str] | None = None) -> None:
     )
     choices = [RECORD, *declared()["mnist"].methods]
     parser.add_argument("--recipes", nargs="+", default=[RECORD], choices=choices, metavar="NAME")
-    tables = sorted(path.name for path in DATA.iterdir())
     parser.add_argument(
-        "--published", choices=tables, metavar="TABLE", help="do not train: a published table's runs"
+        "--published", choices=NAMES, metavar="TABLE", help="do not train: a published table's runs"
     )
     parser.add_argument("--targets", default="50,20,10,5", help="default: %(default)s")
     parser.add_argument("--figure", default="fd_lenet", help="the smaller, the better; default: %(default)s")
