@@ -90,6 +90,8 @@ class Init:
     freeze: int = 0
 
     def __post_init__(self) -> None:
+        if self.checkpoint == "":
+            raise UserError("init has no value; give it as init=RUN")
         if self.freeze < 0:
             raise UserError(f"init.freeze must be 0 or more, not {self.freeze}")
         if self.checkpoint is None and (self.freeze or self.networks is not None):

@@ -117,6 +117,9 @@ TYPED = {
     # folders
     "-cd nope": "there is no config folder '...nope'",
     "-cn nope": "there is no config nope.yaml in ...conf",
+    "resume=": "resume has no value; give it as resume=RUN",
+    "resume=''": "resume has no value; give it as resume=RUN",
+    "init=": "init has no value; give it as init=RUN",
     "resume=nope": "resume=nope: there is no such run folder or checkpoint file",
 }
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from collections.abc import Callable
 from typing import NoReturn
 
@@ -18,9 +19,14 @@ class Parser(argparse.ArgumentParser):
 
 
 def command(program: str, action: Callable[[], None]) -> int:
-    """Run `action`; returns the exit code."""
+    """Run `action`; returns the exit code.
+
+    No command takes an empty word, which as a path would be the folder one stands in.
+    """
 
     def succeeding() -> int:
+        if "" in sys.argv[1:]:
+            raise UserError("an argument is empty; perhaps a variable of the shell is not set")
         action()
         return 0
 

@@ -39,8 +39,10 @@ def continued(given: list[str], flags: argparse.Namespace, catalogue: Catalogue)
     """
     new = [override for override in given if override_key(override) != "resume"]
     values = [_unquote(override.partition("=")[2]) for override in given if override not in new]
-    if not values or values[-1] in ("", "null"):
+    if not values or values[-1] == "null":
         return new
+    if not values[-1]:
+        raise UserError("resume has no value; give it as resume=RUN")
     if flags.multirun:
         raise UserError(
             "resume=... continues one run; a sweep goes on when its command is repeated with sweep=NAME"
