@@ -1,12 +1,13 @@
 """What holds back the samples of a method with an encoder: its decoder, or where its codes lie.
 
-    python scripts/codes.py outputs/vaegan-mnist/RUN
+    python scripts/codes.py outputs/vaegan-mnist/RUN outputs/vae-mnist/RUN --picture reconstructions.png
 
 Of every run (or all runs below a folder) the Frechet distance that it was measured by (fd_lenet, ...), of as many images, four
 times: decoded from the prior, as samples are; from a Gaussian with the mean and covariance of the codes of held-out
 images; from those codes themselves (of a VAE drawn from its posterior); and of the held-out images. Where the third is
 near the fourth the decoder is good, and what the first has more is the prior's: codes leave it empty in places. The last
-column is the squared error of reconstructions, of a pixel in [-1, 1].
+column is the squared error of reconstructions, of a pixel in [-1, 1]. The picture has test images on top, and below a
+row of each run's reconstructions of them.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from PIL import Image
 from torch import Tensor
 
 import gan_experiments
@@ -25,6 +27,7 @@ from gan_experiments.api import TrainedModel
 from gan_experiments.cli.eval import checkpoints
 from gan_experiments.data.transforms import to_float
 from gan_experiments.errors import UserError
+from gan_experiments.grids import grid, to_image
 from gan_experiments.metrics import scores
 from gan_experiments.metrics.evaluator import FeatureEvaluator, FeatureMetrics
 from gan_experiments.models.autoencoder import Encoding, GaussianEncoding, draw, posterior
@@ -32,6 +35,7 @@ from gan_experiments.noise import Noise
 from gan_experiments.types import Inputs
 
 BATCH = 256
+PICTURED = 20  # images
 KINDS = ("prior", "Gaussian of the codes", "codes", "real images")
 
 
@@ -96,27 +100,40 @@ def judged(model: TrainedModel) -> tuple[str, list[float], float]:
     return metrics.key("fd"), [measured(evaluator, one) for one in shown], float(error)
 
 
+def picture(models: Sequence[TrainedModel]) -> Image.Image:
+    """Test images of the first model's data, and each model's reconstructions of them, a row a model."""
+    images = models[0].real_images(PICTURED)
+    return to_image(grid(torch.cat([images, *(model.reconstruct(images) for model in models)]), PICTURED))
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("runs", nargs="+", type=Path, metavar="RUN")
+    parser.add_argument(
+        "--picture", type=Path, metavar="FILE", help="where a picture of reconstructions goes"
+    )
     arguments = parser.parse_args(argv)
     try:
         paths = [path for run in arguments.runs for path in checkpoints(run, "last")]
     except UserError as error:
         parser.error(str(error))
     print(f"| run | figure | {' | '.join(KINDS)} | squared error |\n|{' --- |' * (len(KINDS) + 3)}")
-    code = 0
+    code, models = 0, []
     for path in paths:
         try:
-            name, values, error = judged(gan_experiments.load(path))
+            model = gan_experiments.load(path)
+            name, values, error = judged(model)
         except UserError as mistake:
             code = 1
             print(f"codes.py: {mistake}", file=sys.stderr)
         else:
             cells = [path.parent.parent.name, name, *(f"{value:.1f}" for value in values), f"{error:.3f}"]
             print(f"| {' | '.join(cells)} |", flush=True)
+            models.append(model)
+    if arguments.picture and models:
+        picture(models).save(arguments.picture)
     return code
 
 

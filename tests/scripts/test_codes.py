@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
+from PIL import Image
 from script_helpers import load
 
+import gan_experiments
 import tiny
+from gan_experiments.grids import grid
 from gan_experiments.training import run
 
 module = load("codes")
@@ -64,9 +68,16 @@ def test_a_method_without_an_encoder_is_said_and_others_go_on(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     folders = [str(trained(tmp_path / model, f"model={model}")) for model in ("gan", "vae")]
-    assert module.main(folders) == 1
+    picture = tmp_path / "reconstructions.png"
+    assert module.main([*folders, "--picture", str(picture)]) == 1
     output = capsys.readouterr()
     assert "gan/checkpoints/last.pt: this method has no encoder" in output.err
     assert output.out.splitlines()[-1].startswith("| vae | fd_lenet | ")
+
+    model = gan_experiments.load(tmp_path / "vae")
+    images = model.real_images(module.PICTURED)
+    both = torch.cat([images, model.reconstruct(images)])
+    shown = torch.from_numpy(np.array(Image.open(picture))).permute(2, 0, 1) / 255
+    torch.testing.assert_close(shown, grid(both, module.PICTURED), rtol=0, atol=0.51 / 255)
     with pytest.raises(SystemExit, match="2"):
         module.main([str(tmp_path / "none")])
