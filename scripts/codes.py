@@ -101,7 +101,14 @@ def judged(model: TrainedModel) -> tuple[str, list[float], float]:
 
 
 def picture(models: Sequence[TrainedModel]) -> Image.Image:
-    """Test images of the first model's data, and each model's reconstructions of them, a row a model."""
+    """Test images of the first model's data, and each model's reconstructions of them, a row a model.
+
+    Raises UserError where there are too few, or the models' images differ in shape.
+    """
+    if len({model.shape for model in models}) > 1:
+        raise UserError(
+            "--picture shows the same images to every run, and these runs' images differ in shape"
+        )
     images = models[0].real_images(PICTURED)
     return to_image(grid(torch.cat([images, *(model.reconstruct(images) for model in models)]), PICTURED))
 
@@ -133,7 +140,11 @@ def main(argv: Sequence[str] | None = None) -> int:
             print(f"| {' | '.join(cells)} |", flush=True)
             models.append(model)
     if arguments.picture and models:
-        picture(models).save(arguments.picture)
+        try:
+            picture(models).save(arguments.picture)
+        except UserError as mistake:
+            code = 1
+            print(f"codes.py: {mistake}", file=sys.stderr)
     return code
 
 

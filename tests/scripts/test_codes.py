@@ -81,3 +81,15 @@ def test_a_method_without_an_encoder_is_said_and_others_go_on(
     torch.testing.assert_close(shown, grid(both, module.PICTURED), rtol=0, atol=0.51 / 255)
     with pytest.raises(SystemExit, match="2"):
         module.main([str(tmp_path / "none")])
+
+
+def test_a_picture_is_of_images_of_one_shape(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    folders = [
+        str(trained(tmp_path / f"{size}", "model=vae", f"data.image_size={size}")) for size in (16, 32)
+    ]
+    picture = tmp_path / "reconstructions.png"
+    assert module.main([*folders, "--picture", str(picture)]) == 1
+    output = capsys.readouterr()
+    assert len(output.out.splitlines()) == 4  # both were measured
+    assert "these runs' images differ in shape" in output.err
+    assert not picture.exists()
